@@ -1,0 +1,16 @@
+// Package access says who calls and what they may do.
+//
+// A [Principal] is what an authenticator established about the caller: on
+// stdio the user of the operating system, on HTTP later whoever a token or key
+// names. An [Authorizer] decides, after the scopes and roles of a tool's policy
+// have been met, whether this principal may make this call:
+//
+//	office := access.AuthorizerFunc(func(ctx context.Context, r access.Request) (access.Decision, error) {
+//		if r.Tool == "pay" && r.Principal.Tenant != "finance" {
+//			return access.Deny("finance-only", "Only the finance team may pay."), nil
+//		}
+//		return access.Permit("finance-only"), nil
+//	})
+//
+// No answer means no: an error, a panic or the zero [Decision] denies.
+package access

@@ -1,0 +1,59 @@
+package access
+
+import "slices"
+
+// A Principal is the authenticated caller of a request. It is a value that
+// nobody changes once an authenticator has made it; the slices are shared, so
+// treat them as read-only.
+type Principal struct {
+	// ID names the caller uniquely across issuers, "issuer|subject" as
+	// [NewPrincipal] builds it. Limits, sessions and sealed state are bound to
+	// it. A Principal without an ID is nobody and is refused.
+	ID string
+	// Issuer is who vouches for the subject: a token issuer, or "os" on stdio.
+	Issuer string
+	// Subject is the caller's name with that issuer.
+	Subject string
+	// Tenant is the organisation the caller belongs to, empty where there is
+	// only one.
+	Tenant string
+	// Client names the program that acts for the caller, as the authenticator
+	// verified it (an OAuth client id); empty where nothing verifies it.
+	Client string
+	// Roles and Scopes are what the issuer granted.
+	Roles, Scopes []string
+}
+
+// NewPrincipal returns a principal whose ID is made from issuer and subject
+// (RFC 7519 sections 4.1.1 and 4.1.2: a subject is unique only with its issuer).
+func NewPrincipal(issuer, subject string) Principal {
+	return Principal{ID: issuer + "|" + subject, Issuer: issuer, Subject: subject}
+}
+
+// Known reports whether an authenticator has named the caller.
+func (p Principal) Known() bool { return p.ID != "" }
+
+// HasAnyRole reports whether the principal has at least one of roles. It is
+// true when roles is empty.
+func (p Principal) HasAnyRole(roles []string) bool {
+	if len(roles) == 0 {
+		return true
+	}
+	for _, r := range roles {
+		if slices.Contains(p.Roles, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// MissingScope returns the first of scopes that the principal lacks, or "" when
+// it has them all.
+func (p Principal) MissingScope(scopes []string) string {
+	for _, s := range scopes {
+		if !slices.Contains(p.Scopes, s) {
+			return s
+		}
+	}
+	return ""
+}

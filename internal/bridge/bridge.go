@@ -1,0 +1,73 @@
+// Package bridge is how serve and safetooltest reach what safetool keeps to
+// itself: the SDK's server. It lives under internal so that nobody outside this
+// module can go around the guards with it.
+package bridge
+
+import (
+	"context"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/access"
+)
+
+// A Caller is who makes a request and from where, as a front door established
+// it. It travels to safetool in the SDK's auth.TokenInfo, whose UserID is what
+// binds a session to its user.
+type Caller struct {
+	Principal access.Principal
+	Address   string // the peer's address; empty on stdio
+	Transport string // "stdio", "http" or "memory": OpenTelemetry's network.transport says "pipe" or "tcp"
+}
+
+// callerKey is the TokenInfo.Extra entry. Its value has a type of this package,
+// so that no code outside the module can make one.
+const callerKey = "safemcp/caller"
+
+// Extra returns the request extra that carries c.
+func (c *Caller) Extra() *mcp.RequestExtra {
+	return &mcp.RequestExtra{TokenInfo: &auth.TokenInfo{
+		UserID: c.Principal.ID,
+		Scopes: c.Principal.Scopes,
+		Extra:  map[string]any{callerKey: c},
+	}}
+}
+
+// CallerFrom returns the caller in extra, or nil when no front door put one
+// there.
+func CallerFrom(extra *mcp.RequestExtra) *Caller {
+	if extra == nil || extra.TokenInfo == nil {
+		return nil
+	}
+	c, _ := extra.TokenInfo.Extra[callerKey].(*Caller)
+	return c
+}
+
+// A Refusal is what a front door turned away before safetool could see it.
+type Refusal struct {
+	Caller  *Caller // nil when nobody was identified
+	Method  string  // the MCP method if it is a known one, else ""
+	Request string  // the JSON-RPC id in its JSON form, else ""
+	Rule    string  // which rule refused: "envelope", "params", "size", …
+	Reason  string  // plain words, without anything that was sent
+	Code    string  // the problem's code
+	Bytes   int     // size of what was refused
+}
+
+// A Gate is what a front door may do with a safetool.Server.
+type Gate struct {
+	// SDK is the server to connect transports to.
+	SDK *mcp.Server
+	// Start records that the server begins to serve on a transport; an error
+	// means that nothing may be served.
+	Start func(ctx context.Context, transport string) error
+	// Stop records that it has ended, and why; it waits for handlers that
+	// outlived their deadline no longer than ctx allows.
+	Stop func(ctx context.Context, transport, reason string) error
+	// Refused records a refusal at the door.
+	Refused func(context.Context, Refusal)
+}
+
+// Open returns the gate of a *safetool.Server. The package safetool sets it.
+var Open func(server any) Gate

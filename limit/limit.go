@@ -1,0 +1,79 @@
+// Package limit bounds what a caller may use: bytes, depth, time and how many
+// calls at once.
+//
+// [Limits] is a value that a server sets for all its tools and a tool's policy
+// narrows or widens; zero fields mean the safe defaults of [Defaults]:
+//
+//	safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true, Limits: limit.Limits{Timeout: 5 * time.Second}}
+package limit
+
+import "time"
+
+// Limits bounds one call. A zero field takes the value of the server's limits,
+// and there the value of [Defaults]; a negative field is a wiring mistake that
+// [Limits.Check] reports.
+type Limits struct {
+	// ArgumentBytes bounds the arguments of a call as sent, in bytes.
+	ArgumentBytes int
+	// ArgumentDepth bounds how deep arrays and objects may be nested in the
+	// arguments.
+	ArgumentDepth int
+	// ResultBytes bounds the answer as encoded, in bytes.
+	ResultBytes int
+	// Timeout bounds how long the handler may take before the caller is
+	// answered without it.
+	Timeout time.Duration
+	// Concurrency bounds how many calls of this tool may run at once.
+	Concurrency int
+	// CallerConcurrency bounds how many calls, of any tool, one caller may have
+	// running at once. It is read from the server's limits only.
+	CallerConcurrency int
+}
+
+// Defaults returns the limits that apply where nothing else is said.
+func Defaults() Limits {
+	return Limits{
+		ArgumentBytes:     1 << 20,
+		ArgumentDepth:     64,
+		ResultBytes:       4 << 20,
+		Timeout:           time.Minute,
+		Concurrency:       64,
+		CallerConcurrency: 128,
+	}
+}
+
+// Or returns l with each zero field taken from base.
+func (l Limits) Or(base Limits) Limits {
+	or(&l.ArgumentBytes, base.ArgumentBytes)
+	or(&l.ArgumentDepth, base.ArgumentDepth)
+	or(&l.ResultBytes, base.ResultBytes)
+	or(&l.Timeout, base.Timeout)
+	or(&l.Concurrency, base.Concurrency)
+	or(&l.CallerConcurrency, base.CallerConcurrency)
+	return l
+}
+
+func or[T int | time.Duration](field *T, base T) {
+	if *field == 0 {
+		*field = base
+	}
+}
+
+// Check returns the name of the first field that is negative, or "".
+func (l Limits) Check() string {
+	switch {
+	case l.ArgumentBytes < 0:
+		return "ArgumentBytes"
+	case l.ArgumentDepth < 0:
+		return "ArgumentDepth"
+	case l.ResultBytes < 0:
+		return "ResultBytes"
+	case l.Timeout < 0:
+		return "Timeout"
+	case l.Concurrency < 0:
+		return "Concurrency"
+	case l.CallerConcurrency < 0:
+		return "CallerConcurrency"
+	}
+	return ""
+}
