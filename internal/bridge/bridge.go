@@ -10,6 +10,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/access"
+	"github.com/safemcp/safemcp/secrets"
 )
 
 // A Caller is who makes a request and from where, as a front door established
@@ -18,7 +19,8 @@ import (
 type Caller struct {
 	Principal access.Principal
 	Address   string // the peer's address; empty on stdio
-	Transport string // "stdio", "http" or "memory": OpenTelemetry's network.transport says "pipe" or "tcp"
+	Transport string // "stdio", "http" or "memory"
+	Request   string // the JSON-RPC id of this request in its JSON form, where the front door knows it
 }
 
 // callerKey is the TokenInfo.Extra entry. Its value has a type of this package,
@@ -71,3 +73,15 @@ type Gate struct {
 
 // Open returns the gate of a *safetool.Server. The package safetool sets it.
 var Open func(server any) Gate
+
+// A CallSpec is what a handler under a unit test finds in its Call.
+type CallSpec struct {
+	Tool        string
+	Principal   access.Principal
+	Arguments   any
+	Credentials map[string]*secrets.Credential
+}
+
+// WithCall returns a context that a Call of this kind is in, and the function
+// that ends the call as its answer does. The package safetool sets it.
+var WithCall func(context.Context, CallSpec) (context.Context, func())

@@ -1,0 +1,244 @@
+package safetool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/secrets"
+	"github.com/safemcp/safemcp/validate/text"
+)
+
+// A cleaner makes what leaves the server from what a handler returned: always a
+// copy, since handlers share results and the SDK writes into what it is given;
+// encoded here, where a MarshalJSON that panics can be caught; free of invisible
+// and control characters, and then of issued secrets, which such characters could
+// split.
+type cleaner struct {
+	broker    *secrets.Broker
+	most      int
+	bytes     int      // what has been let through so far
+	redacted  []string // bindings whose values were found
+	toolError bool     // the handler's own result says IsError
+	cause     string   // and this is what it says of it inside
+}
+
+func (s *Server) newCleaner(most int) *cleaner {
+	return &cleaner{broker: s.options.Secrets, most: most}
+}
+
+// within checks the size of the whole answer.
+func (c *cleaner) within() error {
+	if c.bytes <= c.most {
+		return nil
+	}
+	return refuse("limit", "result_bytes", Problem{
+		Code: CodeResultTooLarge, Category: CategoryServer,
+		Message: fmt.Sprintf("The answer is too large to be sent: at most %d bytes are.", c.most),
+		Hint:    "Ask for less. What the call did has been done.",
+	})
+}
+
+func (c *cleaner) text(s string) string {
+	if len(s) == 0 {
+		return s
+	}
+	clean, found := c.broker.RedactString(text.Clean(s))
+	c.found(found)
+	c.bytes += len(clean)
+	return clean
+}
+
+// json cleans the strings inside a JSON text. It does not count its bytes.
+func (c *cleaner) json(raw []byte) json.RawMessage {
+	clean, found := c.broker.Redact(text.CleanJSON(raw))
+	c.found(found)
+	return clean
+}
+
+// blob takes issued secrets out of bytes that are no text.
+func (c *cleaner) blob(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	clean, found := c.broker.Redact(b)
+	c.found(found)
+	c.bytes += len(clean)
+	return slices.Clone(clean)
+}
+
+func (c *cleaner) found(names []string) {
+	for _, name := range names {
+		if !slices.Contains(c.redacted, name) {
+			c.redacted = append(c.redacted, name)
+		}
+	}
+}
+
+// meta encodes and cleans every value of a _meta.
+func (c *cleaner) meta(m mcp.Meta) (mcp.Meta, error) {
+	if m == nil {
+		return nil, nil
+	}
+	out := make(mcp.Meta, len(m))
+	for key, value := range m {
+		raw, err := c.value(value)
+		if err != nil {
+			return nil, fmt.Errorf("_meta: %w", err)
+		}
+		out[c.text(key)] = raw
+	}
+	return out, nil
+}
+
+// value encodes and cleans any value.
+func (c *cleaner) value(v any) (json.RawMessage, error) {
+	raw, err := encodeAny(v)
+	if err != nil {
+		return nil, err
+	}
+	clean := c.json(raw)
+	c.bytes += len(clean)
+	return clean, nil
+}
+
+// optional is value for a field that may be absent.
+func (c *cleaner) optional(v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return c.value(v)
+}
+
+// encodeAny marshals under the recover of the pass that it is called in.
+func encodeAny(v any) (json.RawMessage, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encoding a %T: %w", v, err)
+	}
+	return json.RawMessage(strings.TrimSuffix(b.String(), "\n")), nil
+}
+
+// toolResult copies a handler's own result without its structured content.
+func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
+	if out.Meta, err = c.meta(own.Meta); err != nil {
+		return err
+	}
+	delete(out.Meta, problemKey) // a problem is the library's word
+	if own.IsError {
+		out.IsError, c.toolError = true, true
+		if inner := own.GetError(); inner != nil {
+			c.cause = errorText(inner)
+		}
+	}
+	if own.InputRequests != nil {
+		if len(own.Content) > 0 || own.StructuredContent != nil {
+			return errors.New("the handler returned both content and inputRequests")
+		}
+		out.InputRequests, err = c.inputRequests(own.InputRequests)
+		return err
+	}
+	if own.Content == nil {
+		return nil
+	}
+	out.Content = make([]mcp.Content, len(own.Content))
+	for i, content := range own.Content {
+		if out.Content[i], err = c.content(content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cleanProblem returns a copy of p that may leave, with the reference that finds
+// its cause.
+func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
+	c := s.newCleaner(0)
+	out := *p
+	out.Message, out.Hint, out.Reference = c.text(p.Message), c.text(p.Hint), reference
+	out.Fields = nil
+	for _, f := range p.Fields {
+		f.Message = c.text(f.Message)
+		allowed := make([]string, len(f.Allowed))
+		for i, a := range f.Allowed {
+			allowed[i] = c.text(a)
+		}
+		f.Allowed = allowed
+		if len(allowed) == 0 {
+			f.Allowed = nil
+		}
+		out.Fields = append(out.Fields, f)
+	}
+	return &out
+}
+
+// cleanWire returns a copy of a protocol error that may leave.
+func (s *Server) cleanWire(w *jsonrpc.Error) *jsonrpc.Error {
+	c := s.newCleaner(0)
+	out := &jsonrpc.Error{Code: w.Code, Message: c.text(w.Message)}
+	if len(w.Data) > 0 {
+		if data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) }); err == nil {
+			out.Data = data
+		}
+	}
+	return out
+}
+
+// withoutArguments takes the values that a caller submitted out of the text of an
+// error, which likes to quote them: nobody reads what was typed.
+func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) string {
+	if cause == "" || len(raw) == 0 {
+		return cause
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.UseNumber()
+	var members map[string]any
+	if decoder.Decode(&members) != nil {
+		return cause
+	}
+	for name, value := range members {
+		if rules[name] == audit.RuleClear {
+			continue
+		}
+		label := "[argument]"
+		if _, known := rules[name]; known {
+			label = "[" + name + "]"
+		}
+		cause = withoutValue(cause, value, label)
+	}
+	return cause
+}
+
+// shortest is the length of a value below which replacing it would garble more
+// than it hides.
+const shortest = 4
+
+func withoutValue(cause string, value any, label string) string {
+	switch v := value.(type) {
+	case string:
+		if len(v) >= shortest {
+			cause = strings.ReplaceAll(cause, v, label)
+		}
+	case json.Number:
+		if len(v) >= shortest {
+			cause = strings.ReplaceAll(cause, v.String(), label)
+		}
+	case []any:
+		for _, item := range v {
+			cause = withoutValue(cause, item, label)
+		}
+	case map[string]any:
+		for _, item := range v {
+			cause = withoutValue(cause, item, label)
+		}
+	}
+	return cause
+}

@@ -1,0 +1,357 @@
+package safetool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/access"
+	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/limit"
+	"github.com/safemcp/safemcp/secrets"
+)
+
+// A pass is one way of a flight through the guards of a feature, from the limits
+// to the outcome record.
+type pass struct {
+	*flight
+	feature  *feature
+	call     *Call
+	args     audit.Args
+	decision audit.Decision
+	round    *state // the state that this round continues, nil in the first
+
+	raw         json.RawMessage // the arguments as sent
+	credentials []audit.Credential
+
+	inside    sync.Mutex // held while the handler's part of the pass runs
+	over      bool       // nothing of it may start any more
+	intended  bool       // the intent is on record
+	held      bool       // slots are taken
+	abandoned bool       // the handler outlived its timeout and holds the slots
+}
+
+// guarded runs work, which goes through the guards and ends in the handler, then
+// cleans what it answered, and records the outcome before anybody learns it. The
+// verdict is nil when res is to be sent.
+func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) (A, error), clean func(*cleaner, A) (R, error)) (res R, v *verdict) {
+	p.server.running.add()
+	defer p.server.running.done()
+	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
+	answer, err := shielded(func() (A, error) { return work(ctx) })
+	p.close()
+	if err == nil {
+		res, err = shielded(func() (R, error) { return clean(cleaner, answer) })
+	}
+	if err != nil {
+		verdict := p.server.explain(ctx, err)
+		v = &verdict
+	}
+	if failed := p.settle(ctx, v, cleaner); failed != nil {
+		v = failed
+	}
+	if v != nil {
+		var none R
+		res = none
+		p.asked = false
+		if v.problem != nil {
+			v.problem = p.server.cleanProblem(v.problem, p.flight.call)
+		}
+	}
+	return res, v
+}
+
+// newPass begins a pass of f through the guards of a feature.
+func (f *flight) newPass(feature *feature, tool string) *pass {
+	if f.passed {
+		f.start = time.Now() // what a person took to answer is not the handler's time
+	}
+	f.passed, f.asked = true, false
+	return &pass{flight: f, feature: feature, call: &Call{
+		id: f.call, tool: tool, principal: f.caller.Principal, logger: f.server.log,
+	}}
+}
+
+// close ends the pass for everybody: a handler part that middleware left running
+// is waited for, and none begins later.
+func (p *pass) close() {
+	p.inside.Lock()
+	defer p.inside.Unlock()
+	p.over = true
+	p.call.end()
+	if p.held && !p.abandoned {
+		p.releaseSlots()
+	}
+}
+
+// shielded turns a panic of f into an error.
+func shielded[T any](f func() (T, error)) (res T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			var none T
+			res, err = none, recovered(r)
+		}
+	}()
+	return f()
+}
+
+// settle records the outcome, on a context that the caller cannot cancel. Where it
+// cannot be recorded the answer is withheld.
+func (p *pass) settle(ctx context.Context, v *verdict, c *cleaner) *verdict {
+	e := p.event(audit.PhaseOutcome)
+	e.Args, e.Decision, e.Credentials = p.args, p.decision, p.credentials
+	e.Outcome = audit.Outcome{Status: audit.StatusOK, Bytes: c.bytes}
+	switch {
+	case v != nil:
+		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: p.flight.call, Cause: v.cause, Stack: v.stack}
+		if v.refused != nil {
+			e.Decision = audit.Decision{Effect: v.refused.effect, By: v.refused.by, Rule: v.refused.rule, Reason: v.problem.Message}
+			if !p.intended {
+				e.Phase = audit.PhaseRefused
+			}
+		}
+	case p.asked:
+		e.Outcome.Status = audit.StatusInputRequired
+	case c.toolError:
+		e.Outcome.Status = audit.StatusToolError
+		e.Outcome.Cause = c.cause
+	}
+	if len(c.redacted) > 0 {
+		e.Outcome.Cause = joinText(e.Outcome.Cause, fmt.Sprintf("issued secrets were redacted from the answer: %v", c.redacted))
+	}
+	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, p.raw, p.feature.rules)
+	err := p.server.recordDetached(ctx, e)
+	if err == nil || (v != nil && !p.intended) {
+		return nil // a refusal stands whether or not it could be recorded
+	}
+	return &verdict{status: audit.StatusWithheld, code: CodeOutcomeUnrecorded, problem: unrecordedProblem()}
+}
+
+func joinText(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// enter takes the slots and bounds the arguments: the cheapest refusals first.
+func (p *pass) enter(arguments []byte) error {
+	s := p.server
+	caller := p.caller.Principal.ID
+	if !s.callerSlots.Acquire(caller, s.limits.CallerConcurrency) {
+		return busy("caller_concurrency", "You have too many calls running at once on this server.")
+	}
+	if !s.featureSlots.Acquire(p.feature.slot, p.feature.limits.Concurrency) {
+		s.callerSlots.Release(caller)
+		return busy("concurrency", fmt.Sprintf("Too many calls of %s are running at once.", p.feature.name))
+	}
+	p.held = true
+	p.args = audit.Args{Bytes: len(arguments)}
+	p.raw = arguments
+	if most := p.feature.limits.ArgumentBytes; len(arguments) > most {
+		return refuse("limit", "argument_bytes", Problem{
+			Code: CodeArgumentsTooLarge, Category: CategoryCaller,
+			Message: fmt.Sprintf("The arguments are too large: at most %d bytes are taken.", most),
+		})
+	}
+	if most := p.feature.limits.ArgumentDepth; limit.DepthExceeds(arguments, most) {
+		return refuse("limit", "argument_depth", Problem{
+			Code: CodeArgumentsTooDeep, Category: CategoryCaller,
+			Message: fmt.Sprintf("The arguments are nested too deep: at most %d levels are taken.", most),
+		})
+	}
+	return nil
+}
+
+func busy(rule, message string) *refusal {
+	return refuse("limit", rule, Problem{
+		Code: CodeBusy, Category: CategoryPolicy, Retry: true,
+		Message: message, Hint: "Wait for some to end, then try again.",
+	})
+}
+
+func (p *pass) releaseSlots() {
+	p.server.callerSlots.Release(p.caller.Principal.ID)
+	p.server.featureSlots.Release(p.feature.slot)
+}
+
+// observes says that the server only records what it would have refused, and
+// records it.
+func (p *pass) observes(r *refusal) bool {
+	if p.server.options.InsecureObserve == "" {
+		return false
+	}
+	reason := r.problem.Message
+	for _, f := range r.problem.Fields {
+		reason = joinText(reason, f.Message)
+	}
+	if p.decision.Effect == audit.EffectObserve {
+		reason = joinText(p.decision.Reason, reason)
+	}
+	p.decision = audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason}
+	return true
+}
+
+// authorize asks the policy's scopes, then the program's authorizer. Roles have
+// been asked when it was admitted: who has none of them does not get here.
+func (p *pass) authorize(ctx context.Context, arguments any) error {
+	policy, who := &p.feature.policy, &p.caller.Principal
+	if p.decision.Effect != audit.EffectObserve {
+		p.decision = permitted(policy)
+	}
+	if scope := who.MissingScope(policy.Scopes); scope != "" {
+		r := refuse("authorize", "scope", Problem{
+			Code: CodeMissingScope, Category: CategoryPolicy,
+			Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),
+			Hint:    "Ask whoever runs this server for it.",
+		})
+		if !p.observes(r) {
+			return r
+		}
+	}
+	if p.server.options.Authorizer == nil {
+		return nil
+	}
+	request := access.Request{Principal: *who, Method: p.method, Arguments: arguments}
+	switch p.feature.kind {
+	case "tool":
+		request.Tool = p.feature.name
+	case "prompt":
+		request.Prompt = p.feature.name
+	default:
+		request.Resource = p.name
+	}
+	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
+	if err == nil && d.Effect == access.EffectPermit {
+		if p.decision.Effect == audit.EffectPermit {
+			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}
+		}
+		return nil
+	}
+	r := refuse("authorizer", d.Rule, Problem{Code: CodeDenied, Category: CategoryPolicy, Message: d.Reason})
+	if err != nil { // no answer means no
+		r.rule, r.cause, r.problem.Message = "error", err, ""
+	}
+	if r.problem.Message == "" {
+		r.problem.Message = fmt.Sprintf("You may not use %s in this way.", p.feature.name)
+	}
+	return r
+}
+
+// approve is the last gate before the handler. There is no approver yet, so what
+// asks a person is refused.
+func (p *pass) approve() error {
+	if p.feature.policy.Risk != HighRisk {
+		return nil
+	}
+	r := refuse("approval", "high_risk", Problem{
+		Code: CodeApprovalRequired, Category: CategoryPolicy,
+		Message: fmt.Sprintf("%s is a high-risk tool: a person has to approve each call, and this server has nobody to ask. Nothing was done.", p.feature.name),
+		Hint:    "Ask a person to do this another way.",
+	})
+	r.effect = audit.EffectAsk
+	return r
+}
+
+// intend puts the intent on record. Without it nothing runs.
+func (p *pass) intend(ctx context.Context) error {
+	e := p.event(audit.PhaseIntent)
+	e.Args, e.Decision = p.args, p.decision
+	if err := p.server.record(ctx, e); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))
+		}
+		return &refusal{by: "audit", rule: "intent", effect: audit.EffectDeny, problem: auditProblem(), cause: err}
+	}
+	p.intended = true
+	return nil
+}
+
+// prepare issues the credentials of the policy to this call.
+func (p *pass) prepare(ctx context.Context) error {
+	wanted := p.feature.policy.Secrets
+	if len(wanted) == 0 {
+		return nil
+	}
+	issued := make(map[string]*secrets.Credential, len(wanted))
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		who := &p.caller.Principal
+		c, err := p.server.options.Secrets.Issue(ctx, secrets.Request{
+			Server: p.server.identity.Name, Tool: p.feature.name, Caller: who.ID, Tenant: who.Tenant, Binding: wanted[name],
+		})
+		if err != nil {
+			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: Problem{
+				Code: CodeCredentialsUnavailable, Category: CategoryUpstream, Retry: true,
+				Message: fmt.Sprintf("The credentials that %s needs are not available at the moment. Nothing was done.", p.feature.name),
+				Hint:    "Try again later.",
+			}}
+		}
+		issued[name] = c
+		p.credentials = append(p.credentials, audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
+	}
+	p.call.lend(issued)
+	return nil
+}
+
+// continues checks the state of a later round, and refuses answers that nobody
+// asked for: the SDK hands a first call that brings its own answers to the
+// handler, which would take them for its user's.
+func (p *pass) continues(requestState string, answers mcp.InputResponseMap) error {
+	if requestState == "" && len(answers) == 0 {
+		return nil
+	}
+	forged := func(cause error) error {
+		return &refusal{by: "state", rule: "sealed", effect: audit.EffectDeny, cause: cause, problem: Problem{
+			Code: CodeStateInvalid, Category: CategoryCaller,
+			Message: "The call claims to continue one that this server did not begin, or that has expired.",
+			Hint:    "Make the call anew, without inputResponses and requestState.",
+		}}
+	}
+	if requestState == "" {
+		return forged(errors.New("inputResponses without a requestState"))
+	}
+	st, err := p.server.states.openState(requestState, time.Now())
+	if err != nil {
+		return forged(err)
+	}
+	if st.Subject != p.caller.Principal.ID || st.Method != p.method || st.Name != p.name || st.Args != p.args.Digest {
+		return forged(errors.New("the requestState belongs to another caller, feature or set of arguments"))
+	}
+	for id := range answers {
+		if !slices.Contains(st.Asked, id) {
+			return forged(errors.New("an inputResponse answers a question that was not asked"))
+		}
+	}
+	p.round = st
+	p.flight.call = st.Call
+	p.call.id = st.Call
+	return nil
+}
+
+// inner is the handler's own state of the round before.
+func (p *pass) inner() string {
+	if p.round == nil {
+		return ""
+	}
+	return p.round.Inner
+}
+
+// ask seals the handler's state together with what the question is about.
+func (p *pass) ask(questions mcp.InputRequestMap, inner string) string {
+	st := &state{
+		Call: p.flight.call, Subject: p.caller.Principal.ID, Method: p.method, Name: p.name, Args: p.args.Digest,
+		Asked: slices.Sorted(maps.Keys(questions)), Expires: time.Now().Add(stateLifetime).Unix(), Inner: inner,
+	}
+	if p.round != nil {
+		st.Round = p.round.Round + 1
+	}
+	p.asked = true
+	return p.server.states.sealState(st)
+}

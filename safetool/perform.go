@@ -1,0 +1,118 @@
+package safetool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/safemcp/safemcp/audit"
+)
+
+// perform is the handler's part of a pass: the approval, the intent on record,
+// the credentials, the handler within its time.
+func perform[A any](ctx context.Context, p *pass, handler func(context.Context) (A, error)) (answer A, err error) {
+	p.inside.Lock()
+	defer p.inside.Unlock()
+	if p.over {
+		return answer, fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
+	}
+	if err := p.approve(); err != nil {
+		return answer, err
+	}
+	if err := p.intend(ctx); err != nil {
+		return answer, err
+	}
+	ctx, cancel := context.WithTimeout(withCall(ctx, p.call), p.feature.limits.Timeout)
+	defer cancel()
+	if err := p.prepare(ctx); err != nil {
+		return answer, err
+	}
+	return timed(ctx, p, handler)
+}
+
+// How the wait for a handler ended: whoever sets it first.
+const (
+	handlerRunning int32 = iota
+	handlerReturned
+	handlerAbandoned
+)
+
+// timed runs the handler on a goroutine of its own, so that a caller is answered
+// when its time is over, whatever it does. A caller who cancels does not cut the
+// wait short: the handler learns it from its context, and what it then returns is
+// the truth of what happened.
+func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A, error)) (answer A, err error) {
+	type returned struct {
+		answer A
+		err    error
+	}
+	var (
+		ended atomic.Int32
+		done  = make(chan returned, 1)
+	)
+	go func() {
+		r := returned{err: errors.New("the handler ended its goroutine without returning")} // runtime.Goexit
+		defer func() {
+			if v := recover(); v != nil {
+				r.err = recovered(v)
+			}
+			if ended.CompareAndSwap(handlerRunning, handlerReturned) {
+				done <- r
+				return
+			}
+			p.late(r.err)
+		}()
+		r.answer, r.err = handler(ctx)
+	}()
+	deadline, _ := ctx.Deadline()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.answer, p.orTimeout(ctx, r.err)
+	case <-timer.C:
+	}
+	p.server.running.add() // for the goroutine, until it returns
+	p.abandoned = true
+	if ended.CompareAndSwap(handlerRunning, handlerAbandoned) {
+		return answer, errTimedOut
+	}
+	p.abandoned = false // it returned just now
+	p.server.running.done()
+	r := <-done
+	return r.answer, p.orTimeout(ctx, r.err)
+}
+
+// orTimeout calls an error what it is when the handler gave up because its time
+// was over.
+func (p *pass) orTimeout(ctx context.Context, err error) error {
+	if err != nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", errTimedOut, err)
+	}
+	return err
+}
+
+// late is called by a handler that returns after its caller was answered. Nobody
+// gets what it returns; the log learns that it ended, and its slots are free.
+func (p *pass) late(err error) {
+	defer p.server.running.done()
+	p.releaseSlots()
+	e := p.lateEvent()
+	e.Outcome.Status = audit.StatusOK
+	if err != nil {
+		v := p.server.explain(context.Background(), err)
+		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: v.cause, Stack: v.stack}
+	}
+	_ = p.server.recordDetached(context.Background(), e) // logged by record; there is nobody left to tell
+}
+
+func (p *pass) lateEvent() *audit.Event {
+	e := &audit.Event{
+		Phase: audit.PhaseNotice, Call: p.call.id, MCP: p.mcp, Trace: p.trace, Caller: auditCaller(p.caller),
+		Duration: time.Since(p.flight.start),
+		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: "the handler returned after its caller had been answered; what it returned went to nobody"},
+	}
+	return e
+}

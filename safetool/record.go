@@ -1,0 +1,170 @@
+package safetool
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/internal/bridge"
+)
+
+// newID returns 128 random bits as text.
+func newID() string { return rand.Text() }
+
+// record hands an event to the recorder, within a bound, with the texts that
+// somebody else wrote redacted. A recorder that panics has not recorded.
+func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the recorder failed: %w", recovered(r))
+		}
+		if err != nil {
+			s.log.Error("the audit log did not take an event", "phase", e.Phase, "call", e.Call, "error", err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	e.Server = s.identity
+	s.redactEvent(e)
+	return s.recorder.Record(ctx, e)
+}
+
+// redactEvent takes issued secrets out of whatever in an event is not ours.
+func (s *Server) redactEvent(e *audit.Event) {
+	for _, text := range []*string{&e.Outcome.Cause, &e.Outcome.Stack, &e.Decision.Reason, &e.MCP.Resource} {
+		if *text != "" {
+			*text, _ = s.options.Secrets.RedactString(*text)
+		}
+	}
+	for i := range e.Args.Fields {
+		if f := &e.Args.Fields[i]; len(f.Clear) > 0 {
+			f.Clear, _ = s.options.Secrets.Redact(f.Clear)
+		}
+	}
+}
+
+// recordDetached records what has been decided, whatever became of the caller.
+func (s *Server) recordDetached(ctx context.Context, e *audit.Event) error {
+	return s.record(context.WithoutCancel(ctx), e)
+}
+
+// notice records an event that belongs to no call.
+func (s *Server) notice(ctx context.Context, by, rule, reason string) error {
+	return s.record(ctx, &audit.Event{
+		Phase:    audit.PhaseNotice,
+		Decision: audit.Decision{By: by, Rule: rule, Reason: reason},
+	})
+}
+
+// refusedAtDoor records what a front door turned away.
+func (s *Server) refusedAtDoor(ctx context.Context, r bridge.Refusal) {
+	e := &audit.Event{
+		Phase:    audit.PhaseRefused,
+		MCP:      audit.MCP{Method: r.Method, Request: r.Request},
+		Args:     audit.Args{Bytes: r.Bytes},
+		Decision: audit.Decision{Effect: audit.EffectDeny, By: "door", Rule: r.Rule, Reason: r.Reason},
+		Outcome:  audit.Outcome{Status: audit.StatusRefused, Code: r.Code},
+	}
+	if r.Caller != nil {
+		e.Caller = auditCaller(r.Caller)
+		e.MCP.Transport = r.Caller.Transport
+	}
+	_ = s.recordDetached(ctx, e) // logged by record; the refusal stands either way
+}
+
+func auditCaller(c *bridge.Caller) audit.Caller {
+	p := &c.Principal
+	return audit.Caller{
+		ID: p.ID, Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant, Client: p.Client,
+		Roles: p.Roles, Scopes: p.Scopes, Address: c.Address,
+	}
+}
+
+// redactorOf returns the redactor of a recorder that has one, so that its HMACs
+// can be joined over restarts, or one with a key of this process.
+func redactorOf(r audit.Recorder) (*audit.Redactor, error) {
+	if own, ok := r.(interface{ Redactor() *audit.Redactor }); ok {
+		if redactor := own.Redactor(); redactor != nil {
+			return redactor, nil
+		}
+	}
+	key := make([]byte, 32)
+	rand.Read(key) //nolint:errcheck // crypto/rand.Read never fails (Go 1.24)
+	return audit.NewRedactor(key)
+}
+
+// noAudit is the recorder of a server that has opted out.
+type noAudit struct{}
+
+func (noAudit) Record(context.Context, *audit.Event) error { return nil }
+
+// argumentsOf returns what is recorded of arguments that are no tool's: names
+// and URIs that a caller chose.
+func (s *Server) argumentsOf(values map[string]string, rules audit.Rules) audit.Args {
+	raw, err := json.Marshal(values)
+	if err != nil { // a map of strings always marshals
+		return audit.Args{}
+	}
+	return s.redactor.Args(raw, rules, true)
+}
+
+// A tally counts what runs, so that a shutdown can wait for it.
+type tally struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{} // closed when n falls to zero, if somebody waits
+}
+
+func (t *tally) add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+}
+
+func (t *tally) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n--; t.n == 0 && t.empty != nil {
+		close(t.empty)
+		t.empty = nil
+	}
+}
+
+// wait returns how many still run once none do or ctx is done.
+func (t *tally) wait(ctx context.Context) int {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return 0
+	}
+	if t.empty == nil {
+		t.empty = make(chan struct{})
+	}
+	empty := t.empty
+	t.mu.Unlock()
+	select {
+	case <-empty:
+		return 0
+	case <-ctx.Done():
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.n
+	}
+}
+
+// permitted is the decision that is recorded where every guard said yes.
+func permitted(p *Policy) audit.Decision {
+	rule := "any_caller"
+	switch {
+	case len(p.Scopes) > 0 && len(p.Roles) > 0:
+		rule = "scopes_and_roles"
+	case len(p.Scopes) > 0:
+		rule = "scopes"
+	case len(p.Roles) > 0:
+		rule = "roles"
+	}
+	return audit.Decision{Effect: audit.EffectPermit, By: "policy", Rule: rule}
+}

@@ -1,0 +1,210 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// few is how many patterns are looked for one by one; more are looked for in
+	// one pass. They cost the same at about this many.
+	few = 40
+	// grace is for how long an expired value is still looked for: answers and log
+	// lines that hold it may be under way.
+	grace = time.Hour
+	// sweep is how often expired values are dropped.
+	sweep = time.Minute
+	// maxWatched bounds the memory of patterns, in bytes.
+	maxWatched = 64 << 20
+)
+
+// A watchlist holds the values that are looked for. It is safe for concurrent use.
+type watchlist struct {
+	mu       sync.RWMutex
+	entries  map[string]*entry
+	patterns []*pattern // those found by their window
+	short    []*pattern // those that have none
+	cost     int
+	swept    time.Time
+	most     int // maxWatched, or less in tests
+
+	// Of the one pass: which windows may be anchors, and whose they are. Both are
+	// empty while there are few patterns.
+	filter []uint64
+	shift  uint
+	index  map[uint64][]*pattern
+}
+
+func newWatchlist() *watchlist {
+	return &watchlist{entries: map[string]*entry{}, most: maxWatched}
+}
+
+// add makes value one that is looked for until it has expired. White space around
+// it is left out: files end in a newline that handlers trim.
+func (w *watchlist) add(value []byte, label string, expires, now time.Time) error {
+	value = bytes.TrimSpace(value)
+	if len(value) < minShort {
+		return nil // by leave of InsecureShortValues, or refused already
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.entries[string(value)]; e != nil {
+		if e.expires.IsZero() || expires.IsZero() {
+			e.expires = time.Time{}
+		} else if expires.After(e.expires) {
+			e.expires = expires
+		}
+		return nil
+	}
+	if now.Sub(w.swept) > sweep {
+		w.drop(now)
+	}
+	e := &entry{label: label, size: len(value), expires: expires}
+	e.addPatterns(value)
+	if w.cost+e.cost() > w.most {
+		return errors.New("secrets: too many values are valid at the same time to look for them all in what leaves: share credentials between calls, or issue them for a shorter time")
+	}
+	w.entries[string(value)] = e
+	w.cost += e.cost()
+	w.watch(e)
+	return nil
+}
+
+// watch makes the patterns of e ones that are looked for.
+func (w *watchlist) watch(e *entry) {
+	for _, p := range e.patterns {
+		if len(p.text) < minValue {
+			w.short = append(w.short, p)
+			continue
+		}
+		w.patterns = append(w.patterns, p)
+		if w.filter != nil {
+			w.enter(p)
+		}
+	}
+	if n := len(w.patterns); n > few && n > 2*len(w.filter) { // 32 bits a pattern at least
+		w.rebuild()
+	}
+}
+
+// drop forgets what has expired.
+func (w *watchlist) drop(now time.Time) {
+	w.swept = now
+	gone := false
+	for key, e := range w.entries {
+		if !e.expires.IsZero() && now.Sub(e.expires) > grace {
+			delete(w.entries, key)
+			w.cost -= e.cost()
+			gone = true
+		}
+	}
+	if !gone {
+		return
+	}
+	w.patterns, w.short, w.filter, w.index = nil, nil, nil, nil
+	for _, e := range w.entries {
+		w.watch(e)
+	}
+}
+
+// rebuild makes the filter large enough that one window in 60 or fewer passes it
+// by chance.
+func (w *watchlist) rebuild() {
+	size := max(14, min(22, bits.Len(uint(len(w.patterns)*64)))) // log2 of its bits
+	w.filter, w.shift = make([]uint64, 1<<(size-6)), uint(64-size)
+	w.index = make(map[uint64][]*pattern, len(w.patterns))
+	for _, p := range w.patterns {
+		w.enter(p)
+	}
+}
+
+func (w *watchlist) enter(p *pattern) {
+	window := binary.LittleEndian.Uint64(p.text[p.anchor:])
+	h := hash(window, w.shift)
+	w.filter[h>>6] |= 1 << (h & 63)
+	w.index[window] = append(w.index[window], p)
+}
+
+// hash is Fibonacci hashing: the high bits of a product with 2^64 divided by the
+// golden ratio.
+func hash(window uint64, shift uint) uint64 { return window * 0x9E3779B97F4A7C15 >> (shift & 63) }
+
+// find appends a span for every pattern that stands in text, overlapping ones
+// included.
+func (w *watchlist) find(text []byte, spans []span) []span {
+	for _, p := range w.short {
+		spans = p.find(text, spans)
+	}
+	if w.filter != nil {
+		return w.pass(text, spans)
+	}
+	for _, p := range w.patterns {
+		spans = p.find(text, spans)
+	}
+	return spans
+}
+
+// find looks for one pattern. It goes on at the next byte after a hit, since a
+// value may overlap itself.
+func (p *pattern) find(text []byte, spans []span) []span {
+	for from := 0; ; from++ {
+		i := bytes.Index(text[from:], p.text)
+		if i < 0 {
+			return spans
+		}
+		from += i
+		spans = append(spans, p.at(text, from))
+	}
+}
+
+// pass looks for all patterns at once.
+func (w *watchlist) pass(text []byte, spans []span) []span {
+	filter, shift := w.filter, w.shift
+	for i := 0; i+minValue <= len(text); i++ {
+		window := binary.LittleEndian.Uint64(text[i : i+minValue])
+		h := hash(window, shift)
+		if filter[h>>6]&(1<<(h&63)) == 0 {
+			continue
+		}
+		for _, p := range w.index[window] {
+			if start := i - p.anchor; start >= 0 && bytes.HasPrefix(text[start:], p.text) {
+				spans = append(spans, p.at(text, start))
+			}
+		}
+	}
+	return spans
+}
+
+// at is the span of p where it stands in text.
+func (p *pattern) at(text []byte, start int) span {
+	end := start + len(p.text)
+	if p.left && start > 0 && base64Characters[text[start-1]] {
+		start--
+	}
+	if p.right && end < len(text) && base64Characters[text[end]] {
+		end++
+	}
+	return span{start: start, end: end, of: p.of}
+}
+
+// checkValue refuses a value that could not be redacted.
+func checkValue(value []byte, label string, short bool) error {
+	value = bytes.TrimSpace(value)
+	switch {
+	case len(value) < minValue && !short:
+		return fmt.Errorf("secrets: a value of %s has fewer than %d bytes: it could not be told from chance in what leaves; make it longer, or say in Options.InsecureShortValues why not", label, minValue)
+	case len(value) > maxValue:
+		return fmt.Errorf("secrets: a value of %s has more than %d bytes", label, maxValue)
+	case len(value) >= minShort && strings.Contains(marker(label), string(value)):
+		return fmt.Errorf("secrets: a value of %s is part of its name, so redacting it would show it", label)
+	}
+	return nil
+}
+
+func marker(label string) string { return "[redacted:" + label + "]" }
