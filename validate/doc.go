@@ -1,0 +1,43 @@
+// Package validate turns the arguments of a tool into a Go value, once and
+// strictly, and says what they must be in a JSON Schema made of the same tags: what
+// the model reads is what is enforced.
+//
+//	type Search struct {
+//		Query string   `json:"query"           validate:"required,min=1,max=200" jsonschema:"words to look for"`
+//		Limit int      `json:"limit,omitempty" validate:"omitempty,min=1,max=20"`
+//		Kinds []string `json:"kinds,omitempty" validate:"omitempty,max=5,dive,allow=kinds"`
+//	}
+//
+//	args, err := validate.For[Search](&validate.Options{
+//		Allow: map[string]validate.Allowlist{"kinds": validate.Static("memo", "letter")},
+//	})
+//	// args.Schema() is listed, and at each call:
+//	in, err := args.Decode(ctx, raw)
+//
+// # What decoding refuses
+//
+// One pass of encoding/json/v2 semantics: members that the type does not have,
+// names that are given twice or in the wrong case, values of another type, null
+// where the type is no pointer, invalid UTF-8 and trailing bytes. Integers are
+// exact over all of int64 and uint64. An error names every wrong field at once and
+// never quotes what was sent.
+//
+// # Rules
+//
+// Rules are those of github.com/go-playground/validator/v10, in the validate tag,
+// with these differences:
+//
+//   - required means that the member is there. Zero and "" are values; say min=1
+//     where they are not. A field is required too when neither its json tag nor
+//     its validate tag says omitempty, which is how the SDK reads a type.
+//   - omitempty means that the member may be absent. A member that is there is
+//     held against every rule, also when it is zero.
+//   - A pointer takes null, which is then held against no rule.
+//   - Elements and nested structs are checked with or without dive.
+//   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.
+//   - Rules that open or resolve what the caller names (file, dir, image,
+//     timezone, tcp_addr, …) are refused when the type is compiled, and so are
+//     tags that are not understood.
+//
+// Lengths of strings are counted in code points, as JSON Schema does.
+package validate

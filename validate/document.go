@@ -1,0 +1,304 @@
+package validate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// A document is an author's own schema, resolved.
+type document struct {
+	raw      json.RawMessage
+	schema   *jsonschema.Schema
+	resolved *jsonschema.Resolved
+	members  map[string]*jsonschema.Resolved // each property on its own, to say which are wrong
+	defaults bool
+}
+
+func newDocument(raw json.RawMessage, object bool) (*document, error) {
+	if !json.Valid(raw) {
+		return nil, errors.New("it is not JSON")
+	}
+	d := &document{raw: raw, schema: new(jsonschema.Schema)}
+	if err := json.Unmarshal(raw, d.schema); err != nil {
+		return nil, fmt.Errorf("it is no JSON Schema: %w", err)
+	}
+	if object && d.schema.Type != "object" {
+		return nil, errors.New(`its type must be "object": arguments are always one`)
+	}
+	resolved, err := resolve(d.schema)
+	if err != nil {
+		return nil, err
+	}
+	d.resolved = resolved
+	d.members = map[string]*jsonschema.Resolved{}
+	for name, property := range d.schema.Properties {
+		d.defaults = d.defaults || strings.Contains(string(raw), `"default"`)
+		alone := &jsonschema.Schema{
+			Schema: d.schema.Schema, Defs: d.schema.Defs, Definitions: d.schema.Definitions,
+			Properties: map[string]*jsonschema.Schema{name: property.CloneSchemas()},
+		}
+		if r, err := resolve(alone.CloneSchemas()); err == nil { // one that refers elsewhere is not told apart
+			d.members[name] = r
+		}
+	}
+	return d, nil
+}
+
+func resolve(s *jsonschema.Schema) (r *jsonschema.Resolved, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, fmt.Errorf("it is no usable JSON Schema: %v", p)
+		}
+	}()
+	r, err = s.Resolve(&jsonschema.ResolveOptions{ValidateDefaults: true})
+	if err != nil {
+		return nil, fmt.Errorf("it is no usable JSON Schema: %w", err)
+	}
+	return r, nil
+}
+
+// instance decodes a JSON text for the validator: whole numbers as such as far as 64
+// bits go, since it takes a json.Number for a string.
+func instance(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err //nolint:wrapcheck // never shown
+	}
+	return numbers(v), nil
+}
+
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+			return n
+		}
+		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+			return n
+		}
+		n, _ := v.Float64() // out of range is an infinity, which no schema takes
+		return n
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = numbers(v[name])
+		}
+	}
+	return v
+}
+
+// valid holds a value against a schema. The validator's words quote the value, so
+// that only its answer is used; it may panic on what it does not know.
+func valid(r *jsonschema.Resolved, v any) (ok bool) {
+	defer func() { ok = ok && recover() == nil }()
+	return r.Validate(v) == nil
+}
+
+// check holds arguments against the schema, strictly read, and returns them with
+// the schema's defaults filled in.
+func (d *document) check(raw []byte) ([]byte, *Error) {
+	if len(raw) == 0 {
+		raw = emptyObject
+	}
+	if !strictly(raw) {
+		return nil, wholeError(raw)
+	}
+	if !object(raw) {
+		return nil, notAnObject()
+	}
+	v, err := instance(raw)
+	if err != nil {
+		return nil, wholeError(raw)
+	}
+	if d.defaults {
+		if err := d.resolved.ApplyDefaults(&v); err != nil {
+			return nil, &Error{Fields: []FieldError{{Rule: "schema", Message: "The arguments do not have the shape of the tool's input schema."}}}
+		}
+		if raw, err = json.Marshal(v); err != nil {
+			return nil, wholeError(raw)
+		}
+	}
+	if valid(d.resolved, v) {
+		return raw, nil
+	}
+	return raw, d.diagnose(v)
+}
+
+// diagnose says which members break the schema.
+func (d *document) diagnose(v any) *Error {
+	e := &Error{Decoded: true}
+	members, _ := v.(map[string]any)
+	for _, name := range d.schema.Required {
+		if _, there := members[name]; !there {
+			e.Fields = append(e.Fields, FieldError{Path: name, Rule: "required", Message: sentence(name, "is required")})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.members)) {
+		value, there := members[name]
+		if !there || valid(d.members[name], map[string]any{name: value}) {
+			continue
+		}
+		e.Fields = append(e.Fields, wrongMember(name, d.schema.Properties[name]))
+	}
+	if closed(d.schema) {
+		for name := range members {
+			if _, known := d.schema.Properties[name]; !known {
+				e.Fields = append(e.Fields, d.unknown())
+				break
+			}
+		}
+	}
+	if e.Fields == nil {
+		e.Fields = []FieldError{{Rule: "schema", Message: "The arguments do not match the tool's input schema."}}
+	}
+	return e
+}
+
+func (d *document) unknown() FieldError {
+	names := slices.Sorted(maps.Keys(d.schema.Properties))
+	message := "There are members that are not known; none are."
+	if len(names) > 0 {
+		message = "There are members that are not known; those that are: " + strings.Join(names, ", ") + "."
+	}
+	return FieldError{Rule: "unknown", Message: message, Allowed: names}
+}
+
+// closed says that a schema takes no members besides those that it names.
+func closed(s *jsonschema.Schema) bool {
+	extra := s.AdditionalProperties
+	return extra != nil && extra.Not != nil && len(s.PatternProperties) == 0
+}
+
+// wrongMember says what a member must be, as far as its schema says so plainly.
+func wrongMember(name string, s *jsonschema.Schema) FieldError {
+	f := FieldError{Path: name, Rule: "schema"}
+	if values := enumOf(s); values != nil {
+		f.Rule, f.Allowed = "enum", values[:min(len(values), listed)]
+		f.Message = sentence(name, mustBeOneOf(values))
+		return f
+	}
+	phrase := "does not match the tool's input schema"
+	var facts []string
+	if s.Type != "" {
+		facts = append(facts, "type "+s.Type)
+	}
+	for word, bound := range map[string]*float64{"at least": s.Minimum, "at most": s.Maximum, "more than": s.ExclusiveMinimum, "less than": s.ExclusiveMaximum} {
+		if bound != nil {
+			facts = append(facts, word+" "+strconv.FormatFloat(*bound, 'f', -1, 64))
+		}
+	}
+	for word, bound := range map[string]*int{"characters at least": s.MinLength, "characters at most": s.MaxLength, "elements at least": s.MinItems, "elements at most": s.MaxItems} {
+		if bound != nil {
+			facts = append(facts, fmt.Sprintf("%s %d", word, *bound))
+		}
+	}
+	if s.Pattern != "" {
+		facts = append(facts, "pattern "+s.Pattern)
+	}
+	if s.Format != "" {
+		facts = append(facts, "format "+s.Format)
+	}
+	if facts != nil {
+		slices.Sort(facts)
+		phrase += ": " + strings.Join(facts, ", ")
+	}
+	f.Message = sentence(name, phrase)
+	return f
+}
+
+// enumOf returns the values of an enum or const in words, nil where there is none.
+func enumOf(s *jsonschema.Schema) []string {
+	values := s.Enum
+	if s.Const != nil {
+		values = []any{*s.Const}
+	}
+	var words []string
+	for _, v := range values {
+		if text, ok := v.(string); ok {
+			words = append(words, text)
+			continue
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil
+		}
+		words = append(words, string(raw))
+	}
+	return words
+}
+
+func (d *document) fields() []Field {
+	var fields []Field
+	for _, name := range slices.Sorted(maps.Keys(d.schema.Properties)) {
+		s := d.schema.Properties[name]
+		fields = append(fields, Field{Name: name, Closed: s.Type == "boolean" || enumOf(s) != nil})
+	}
+	return fields
+}
+
+func (d *document) warnings() []string {
+	var out []string
+	if !closed(d.schema) {
+		out = append(out, `it takes members that its InputSchema does not name: say "additionalProperties": false there`)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.schema.Properties)) {
+		s := d.schema.Properties[name]
+		if enumOf(s) != nil {
+			continue
+		}
+		if (s.Type == "string") && s.MaxLength == nil && s.Pattern == "" {
+			out = append(out, "the string "+name+` has no upper bound: say "maxLength" in the InputSchema`)
+		}
+		if s.Type == "array" && s.MaxItems == nil {
+			out = append(out, "the list "+name+` has no upper bound: say "maxItems" in the InputSchema`)
+		}
+	}
+	return out
+}
+
+// A Document checks arguments against a hand-written schema and leaves reading them
+// to the handler. It cannot be changed and is safe for concurrent use.
+type Document struct{ d *document }
+
+// ForSchema compiles a JSON Schema (draft 2020-12 or draft-07) of the type object.
+// The error is a sentence about the schema.
+func ForSchema(schema json.RawMessage, _ *Options) (*Document, error) {
+	d, err := newDocument(schema, true)
+	if err != nil {
+		return nil, err
+	}
+	return &Document{d}, nil
+}
+
+// Schema returns the schema as it was given.
+func (d *Document) Schema() json.RawMessage { return d.d.raw }
+
+// Warnings returns what the author should know: that the schema is open, and which
+// members it does not bound.
+func (d *Document) Warnings() []string { return d.d.warnings() }
+
+// Fields returns the members that the schema names, sorted.
+func (d *Document) Fields() []Field { return d.d.fields() }
+
+// Check holds the bytes against the schema: one JSON object in UTF-8 in which no
+// name occurs twice, with exact numbers. The error is an [*Error].
+func (d *Document) Check(_ context.Context, raw json.RawMessage) error {
+	if _, err := d.d.check(raw); err != nil {
+		return err
+	}
+	return nil
+}

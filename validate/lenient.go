@@ -1,0 +1,254 @@
+package validate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// wellFormed says that raw is one JSON text in UTF-8, names that occur twice aside.
+func wellFormed(raw []byte) bool {
+	return jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(true))
+}
+
+// diagnose says everything that is wrong with arguments that do not decode, where
+// the decoder stops at the first: it decodes value by value, into v, and holds
+// what it could decode against the rules.
+func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) error {
+	if !wellFormed(raw) {
+		return wholeError(raw)
+	}
+	if !object(raw) {
+		return notAnObject()
+	}
+	w := newWalker(ctx, raw)
+	defer w.free()
+	w.nulls = true
+	w.lenient(p.root, v, space(raw, 0))
+	if p.validator != nil {
+		p.validator.run(w, p.root, v)
+	}
+	if err := w.result(); err != nil {
+		return err
+	}
+	return wholeError(raw) // what the decoder refused is nothing that has a name here
+}
+
+// lenient decodes the value at an offset into v and returns the value's end.
+func (w *walker) lenient(n *node, v reflect.Value, at int) int {
+	if w.raw[at] == 'n' {
+		w.null(n)
+		return at + len("null")
+	}
+	end := skip(w.raw, at)
+	if !n.looks(w.raw[at]) {
+		w.mistyped(n, "")
+		return end
+	}
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
+	}
+	before := len(w.errs)
+	switch {
+	case n.own:
+		w.leaf(n, v, at, end)
+	case n.form == formObject:
+		return w.lenientObject(n, v, at)
+	case n.form == formArray:
+		w.lenientArray(n, v, at)
+	case n.form == formMap:
+		w.lenientMap(n, v, at)
+	default:
+		w.leaf(n, v, at, end)
+	}
+	if len(w.errs) == before {
+		w.checks(n, v)
+	}
+	return end
+}
+
+// looks says that a value which begins with c can be of this form.
+func (n *node) looks(c byte) bool {
+	switch n.form {
+	case formString:
+		return c == '"'
+	case formInteger, formNumber:
+		return c == '-' || (c >= '0' && c <= '9')
+	case formBoolean:
+		return c == 't' || c == 'f'
+	case formArray:
+		return c == '['
+	case formMap, formObject:
+		return c == '{'
+	}
+	return true
+}
+
+func (w *walker) mistyped(n *node, more string) {
+	w.fail("type", "must be "+article(n)+more, nil)
+	w.wrong = true
+}
+
+func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
+	err := jsonv2.Unmarshal(w.raw[at:end], v.Addr().Interface(), reading)
+	switch {
+	case err == nil:
+	case !strictly(w.raw[at:end]):
+		w.fail("duplicate", "has a name twice in one object: give each once", nil)
+		w.wrong = true
+	case n.form == formInteger && !n.own:
+		w.mistyped(n, ", written without a fraction or exponent"+n.between())
+	case n.form == formNumber:
+		w.mistyped(n, " that can be held exactly enough")
+	case n.typ == timeType:
+		w.mistyped(n, " that holds a time, as in 2006-01-02T15:04:05Z")
+	case n.form == formString && !n.own && v.Kind() == reflect.Slice:
+		w.mistyped(n, " in base64")
+	default:
+		w.fail("type", "does not have the form that is expected", nil)
+		w.wrong = true
+	}
+}
+
+// between says what a type of whole numbers holds.
+func (n *node) between() string {
+	var least, most string
+	for _, k := range rangeOf(n.typ) {
+		switch k.name {
+		case "minimum":
+			least = k.value
+		case "maximum":
+			most = k.value
+		}
+	}
+	switch {
+	case most != "":
+		return fmt.Sprintf(", from %s to %s", least, most)
+	case least != "":
+		return ", and not negative or too large"
+	}
+	return ", and of at most 64 bits"
+}
+
+func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
+	list := reflect.New(reflect.SliceOf(n.typ.Elem())).Elem()
+	count := 0
+	eachElement(w.raw, at, func(i, value int) int {
+		list = reflect.Append(list, reflect.Zero(n.typ.Elem()))
+		w.enterAt(i)
+		end := w.lenient(n.elem, list.Index(i), value)
+		w.leave()
+		count++
+		return end
+	})
+	switch {
+	case n.typ.Kind() == reflect.Slice:
+		v.Set(list.Convert(n.typ))
+	case count != n.typ.Len():
+		w.mistyped(n, fmt.Sprintf(" of exactly %d elements", n.typ.Len()))
+	default:
+		reflect.Copy(v, list)
+	}
+}
+
+func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
+	v.Set(reflect.MakeMap(n.typ))
+	var names []string
+	eachMember(w.raw, at, func(name []byte, value int) int {
+		twice := slices.Contains(names, string(name))
+		names = append(names, string(name))
+		w.enterAt(anyMember)
+		elem := reflect.New(n.typ.Elem()).Elem()
+		end := w.lenient(n.elem, elem, value)
+		key := reflect.New(n.typ.Key())
+		quoted, err := json.Marshal(string(name))
+		switch {
+		case twice:
+			w.fail("duplicate", "is given twice: give each name once", nil)
+			w.wrong = true
+		case err == nil && jsonv2.Unmarshal(quoted, key.Interface(), jsonv2.StringifyNumbers(true)) == nil:
+			v.SetMapIndex(key.Elem(), elem)
+		default:
+			w.fail("type", "has a name that is no whole number", nil)
+			w.wrong = true
+		}
+		w.leave()
+		return end
+	})
+}
+
+func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
+	s := n.shape
+	seen := make([]bool, len(s.fields))
+	unknown := false
+	var miswritten []string
+	end := eachMember(w.raw, at, func(name []byte, value int) int {
+		i := s.find(name, 0)
+		if i < 0 {
+			unknown = true
+			if j := s.closest(name); j != "" && !slices.Contains(miswritten, j) {
+				miswritten = append(miswritten, j)
+			}
+			return skip(w.raw, value)
+		}
+		f := &s.fields[i]
+		w.enter(f.name)
+		defer w.leave()
+		if seen[i] {
+			w.fail("duplicate", "is given twice: give it once", nil)
+			w.wrong = true
+			return skip(w.raw, value)
+		}
+		seen[i] = true
+		return w.lenient(f.node, f.of(v), value)
+	})
+	w.absent(s, seen)
+	if unknown {
+		w.unknown(s, miswritten)
+	}
+	return end
+}
+
+// unknown says that there are members that s does not have, without saying their
+// names, which are the caller's; it says those that it has.
+func (w *walker) unknown(s *shape, miswritten []string) {
+	names := make([]string, len(s.fields))
+	for i, f := range s.fields {
+		names[i] = f.name
+	}
+	path := w.where()
+	subject := "There are members"
+	if path != "" {
+		subject = path + " has members"
+	}
+	message := subject + " that are not known; none are."
+	if len(names) > 0 {
+		message = subject + " that are not known; those that are: " + strings.Join(names, ", ") + "."
+	}
+	if miswritten != nil {
+		message += " Names are spelt exactly, in upper and lower case: " + strings.Join(miswritten, ", ") + "."
+	}
+	w.errs = append(w.errs, FieldError{Path: path, Rule: "unknown", Message: message, Allowed: names})
+}
+
+// closest returns the field that a name would be if case did not matter.
+func (s *shape) closest(name []byte) string {
+	for _, f := range s.fields {
+		if strings.EqualFold(f.name, string(name)) {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// strictly says that raw is one JSON text in UTF-8 without a name twice.
+func strictly(raw []byte) bool { return jsontext.Value(raw).IsValid() }

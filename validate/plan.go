@@ -1,0 +1,283 @@
+package validate
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A form is what a value looks like in JSON.
+type form uint8
+
+const (
+	formAny form = iota // nothing is known: an interface, or a type that reads itself
+	formString
+	formInteger
+	formNumber
+	formBoolean
+	formArray
+	formMap
+	formObject
+)
+
+// A node is a type in one place, with the rules of that place.
+type node struct {
+	form     form
+	typ      reflect.Type // without pointers
+	nullable bool         // null is taken
+	own      bool         // the type reads or writes itself
+	shape    *shape       // of an object
+	elem     *node        // of an array or a map
+
+	checks   []check
+	allow    *allowed
+	rest     []term // for validator
+	restKeys []term
+
+	keywords []keyword
+	says     []string // rules that have no keyword, in words
+	bounded  bool
+	closed   bool
+	deep     bool // something below it is to be walked
+}
+
+// allowed is the rule allow=NAME whose list may change.
+type allowed struct {
+	name string
+	list Allowlist
+}
+
+// A shape is the fields of a struct type, those of embedded structs among them.
+type shape struct {
+	typ    reflect.Type
+	fields []field
+	byName map[string]int
+	busy   bool // it is being planned
+	twice  bool // it contains itself
+	rest   bool // validator is needed for it
+}
+
+type field struct {
+	name        string
+	index       []int
+	node        *node
+	required    bool
+	optional    bool // the json tag says that it may be left out
+	audit       string
+	description string
+}
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[time.Duration]()
+	numberType   = reflect.TypeFor[json.Number]()
+	bigIntType   = reflect.TypeFor[big.Int]()
+	rawTypes     = []reflect.Type{reflect.TypeFor[json.RawMessage](), reflect.TypeFor[jsontext.Value]()}
+)
+
+// A planner makes nodes of types.
+type planner struct {
+	allow  map[string]Allowlist
+	output bool // for a value that is written, not read
+	shapes map[reflect.Type]*shape
+	order  []*shape
+}
+
+func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
+	n := &node{typ: typ}
+	for n.typ.Kind() == reflect.Pointer {
+		n.typ, n.nullable = n.typ.Elem(), true
+	}
+	if err := p.shapeOf(n, l); err != nil {
+		return nil, err
+	}
+	return n, p.rules(n, l)
+}
+
+// shapeOf says what a type looks like, and plans what it is made of.
+func (p *planner) shapeOf(n *node, l *level) (err error) {
+	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
+		return errors.New("dive is for lists and maps")
+	}
+	below := l.dive
+	if below == nil {
+		below = &level{}
+	}
+	switch {
+	case n.typ == timeType:
+		n.form, n.own, n.bounded = formString, true, true
+		n.keywords = append(n.keywords, keyword{"format", `"date-time"`})
+		return nil
+	case n.typ == numberType:
+		n.form, n.own, n.bounded = formNumber, true, true
+		return nil
+	case n.typ == bigIntType:
+		n.form, n.own, n.bounded = formInteger, true, true
+		return nil
+	case slices.Contains(rawTypes, n.typ):
+		n.form, n.own, n.nullable = formAny, true, true
+		return nil
+	case p.writesItself(n.typ):
+		n.form, n.own, n.nullable = formAny, true, true
+		return nil
+	case p.writesText(n.typ):
+		n.form, n.own = formString, true
+		return nil
+	}
+	switch n.typ.Kind() {
+	case reflect.Bool:
+		n.form, n.closed, n.bounded = formBoolean, true, true
+	case reflect.String:
+		n.form = formString
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		n.form, n.bounded = formInteger, true
+		n.keywords = append(n.keywords, rangeOf(n.typ)...)
+	case reflect.Float32, reflect.Float64:
+		n.form, n.bounded = formNumber, true
+	case reflect.Interface:
+		if n.typ.NumMethod() > 0 {
+			return fmt.Errorf("the interface %s cannot be made from JSON: use a struct, or any", n.typ)
+		}
+		n.form, n.nullable = formAny, true
+	case reflect.Slice:
+		if n.typ.Elem().Kind() == reflect.Uint8 && !p.writesItself(n.typ.Elem()) && !p.writesText(n.typ.Elem()) {
+			n.form = formString // base64 (RFC 4648, section 4)
+			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`})
+			return nil
+		}
+		n.form = formArray
+		n.elem, err = p.plan(n.typ.Elem(), below)
+	case reflect.Array:
+		n.form, n.bounded = formArray, true
+		n.keywords = append(n.keywords, keyword{"minItems", fmt.Sprint(n.typ.Len())}, keyword{"maxItems", fmt.Sprint(n.typ.Len())})
+		n.elem, err = p.plan(n.typ.Elem(), below)
+	case reflect.Map:
+		n.form = formMap
+		if k := n.typ.Key().Kind(); k != reflect.String && !keyIsInteger(k) {
+			return fmt.Errorf("the keys of a %s cannot be read from JSON: use strings or whole numbers", n.typ)
+		}
+		n.elem, err = p.plan(n.typ.Elem(), below)
+	case reflect.Struct:
+		n.form, n.bounded = formObject, true
+		n.shape, err = p.struct_(n.typ)
+	default:
+		return fmt.Errorf("a %s has no form in JSON", n.typ)
+	}
+	return err
+}
+
+func keyIsInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
+
+// writesItself says that a type has a JSON form of its own, which is not known.
+func (p *planner) writesItself(typ reflect.Type) bool {
+	if p.output {
+		return has[json.Marshaler](typ) || has[jsonv2.MarshalerTo](typ)
+	}
+	return has[json.Unmarshaler](typ) || has[jsonv2.UnmarshalerFrom](typ)
+}
+
+func (p *planner) writesText(typ reflect.Type) bool {
+	if p.output {
+		return has[encoding.TextMarshaler](typ) || has[encoding.TextAppender](typ)
+	}
+	return has[encoding.TextUnmarshaler](typ)
+}
+
+func has[I any](typ reflect.Type) bool {
+	want := reflect.TypeFor[I]()
+	return typ.Kind() != reflect.Interface && (typ.Implements(want) || reflect.PointerTo(typ).Implements(want))
+}
+
+// rangeOf is what a type of whole numbers holds, where that is less than JSON's
+// own numbers do.
+func rangeOf(typ reflect.Type) []keyword {
+	if typ == durationType {
+		return nil
+	}
+	bits := typ.Bits()
+	if k := typ.Kind(); k >= reflect.Uint && k <= reflect.Uintptr {
+		if bits < 64 {
+			return []keyword{{"minimum", "0"}, {"maximum", fmt.Sprint(uint64(1)<<bits - 1)}}
+		}
+		return []keyword{{"minimum", "0"}}
+	}
+	if bits < 64 {
+		return []keyword{{"minimum", fmt.Sprint(-(int64(1) << (bits - 1)))}, {"maximum", fmt.Sprint(int64(1)<<(bits-1) - 1)}}
+	}
+	return nil
+}
+
+// rules compiles the rules of one level.
+func (p *planner) rules(n *node, l *level) error {
+	for _, t := range l.terms {
+		c, err := compile(t, n.typ)
+		switch {
+		case err != nil:
+			return err
+		case c == nil:
+			n.leave(t)
+		default:
+			n.checks = append(n.checks, c.check)
+			n.keywords = merged(n.keywords, c.keywords)
+			n.bounded = n.bounded || c.bounds
+			n.closed = n.closed || c.closes
+		}
+	}
+	if l.dive != nil {
+		n.restKeys = l.keys
+	}
+	if l.allow != "" {
+		return p.allowRule(n, l.allow)
+	}
+	return nil
+}
+
+// leave leaves a term to validator.
+func (n *node) leave(t term) {
+	n.rest = append(n.rest, t)
+	n.bounded = n.bounded || short[t.name]
+	switch {
+	case formats[t.name] != "" && n.form == formString:
+		n.keywords = merged(n.keywords, []keyword{{"format", jsonString(formats[t.name])}})
+	case t.text == "unique":
+		n.keywords = merged(n.keywords, []keyword{{"uniqueItems", "true"}})
+	}
+	name := t.name
+	if strings.Contains(t.text, "|") {
+		name = t.text
+	}
+	n.says = append(n.says, phrase(name, t.param))
+}
+
+func (p *planner) allowRule(n *node, name string) error {
+	if n.typ.Kind() != reflect.String {
+		return errors.New("allow is for strings; for the elements of a list it stands behind dive")
+	}
+	list := p.allow[name]
+	if list == nil {
+		return fmt.Errorf("there is no allowlist %q: give it in Options.Allow", name)
+	}
+	n.bounded, n.closed = true, true
+	values, fixed := list.(static)
+	if !fixed {
+		n.allow = &allowed{name, list}
+		n.says = append(n.says, "must be one of the "+name+" that are allowed at the moment")
+		return nil
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("the allowlist %q is empty", name)
+	}
+	c := oneOf("allow", values)
+	n.checks, n.keywords = append(n.checks, c.check), merged(n.keywords, c.keywords)
+	return nil
+}

@@ -1,0 +1,191 @@
+package validate
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A keyword is a member of a JSON Schema, its value as JSON.
+type keyword struct{ name, value string }
+
+// narrower are the keywords of which the larger or the smaller value wins when two
+// rules give them.
+var narrower = map[string]func(a, b float64) bool{
+	"minimum": greater, "minLength": greater, "minItems": greater, "minProperties": greater, "exclusiveMinimum": greater,
+	"maximum": less, "maxLength": less, "maxItems": less, "maxProperties": less, "exclusiveMaximum": less,
+}
+
+func greater(a, b float64) bool { return a > b }
+func less(a, b float64) bool    { return a < b }
+
+// merged adds keywords to those there are; of two the one that allows less stays.
+func merged(have, more []keyword) []keyword {
+	for _, k := range more {
+		i := slices.IndexFunc(have, func(h keyword) bool { return h.name == k.name })
+		switch {
+		case i < 0:
+			have = append(have, k)
+		case narrower[k.name] != nil:
+			var a, b float64
+			if json.Unmarshal([]byte(k.value), &a) == nil && json.Unmarshal([]byte(have[i].value), &b) == nil && narrower[k.name](a, b) {
+				have[i] = k
+			}
+		}
+	}
+	return have
+}
+
+func jsonString(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil { // a string always marshals
+		return `""`
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+var formNames = [...]string{formString: "string", formInteger: "integer", formNumber: "number", formBoolean: "boolean", formArray: "array", formMap: "object", formObject: "object"}
+
+// A schemaWriter writes the schema of a node. Types that contain themselves are
+// written once, under $defs.
+type schemaWriter struct {
+	b    strings.Builder
+	defs []*shape
+}
+
+// schemaOf returns the schema of a whole value.
+func schemaOf(root *node) json.RawMessage {
+	var w schemaWriter
+	w.node(root, "", true)
+	if len(w.defs) == 0 {
+		return json.RawMessage(w.b.String())
+	}
+	text := strings.TrimSuffix(w.b.String(), "}")
+	w.b.Reset()
+	w.b.WriteString(text + `,"$defs":{`)
+	for i := 0; i < len(w.defs); i++ { // writing one may bring another
+		if i > 0 {
+			w.b.WriteByte(',')
+		}
+		w.b.WriteString(jsonString(w.defName(w.defs[i])) + ":{")
+		w.object(w.defs[i])
+		w.b.WriteByte('}')
+	}
+	w.b.WriteString("}}")
+	return json.RawMessage(w.b.String())
+}
+
+// defName names a definition. Two types of one name, from different packages, are
+// told apart by their place.
+func (w *schemaWriter) defName(s *shape) string {
+	i := slices.Index(w.defs, s)
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s.typ.Name())
+	for _, other := range w.defs[:i] {
+		if other.typ.Name() == s.typ.Name() {
+			return fmt.Sprintf("%s_%d", name, i)
+		}
+	}
+	return name
+}
+
+func (w *schemaWriter) member(first *bool, name, value string) {
+	if !*first {
+		w.b.WriteByte(',')
+	}
+	*first = false
+	w.b.WriteString(jsonString(name) + ":" + value)
+}
+
+// node writes the schema of n.
+func (w *schemaWriter) node(n *node, description string, root bool) {
+	first := true
+	w.b.WriteByte('{')
+	for _, s := range n.says {
+		if description != "" {
+			description += "; "
+		}
+		description += s
+	}
+	if n.shape != nil && n.shape.twice && !root {
+		if !slices.Contains(w.defs, n.shape) {
+			w.defs = append(w.defs, n.shape)
+		}
+		ref := jsonString("#/$defs/" + w.defName(n.shape))
+		if n.nullable {
+			w.member(&first, "anyOf", `[{"$ref":`+ref+`},{"type":"null"}]`)
+		} else {
+			w.member(&first, "$ref", ref)
+		}
+		if description != "" {
+			w.member(&first, "description", jsonString(description))
+		}
+		w.b.WriteByte('}')
+		return
+	}
+	switch {
+	case n.form == formAny:
+	case n.nullable && !root:
+		w.member(&first, "type", `["null",`+jsonString(formNames[n.form])+`]`)
+	default:
+		w.member(&first, "type", jsonString(formNames[n.form]))
+	}
+	if description != "" {
+		w.member(&first, "description", jsonString(description))
+	}
+	for _, k := range n.keywords {
+		value := k.value
+		if n.nullable && k.name == "enum" {
+			value = strings.TrimSuffix(value, "]") + ",null]"
+		}
+		w.member(&first, k.name, value)
+	}
+	switch n.form {
+	case formArray:
+		w.member(&first, "items", "")
+		w.node(n.elem, "", false)
+	case formMap:
+		w.member(&first, "additionalProperties", "")
+		w.node(n.elem, "", false)
+	case formObject:
+		if !first {
+			w.b.WriteByte(',')
+		}
+		w.properties(n.shape)
+	}
+	w.b.WriteByte('}')
+}
+
+func (w *schemaWriter) object(s *shape) {
+	w.b.WriteString(`"type":"object",`)
+	w.properties(s)
+}
+
+func (w *schemaWriter) properties(s *shape) {
+	w.b.WriteString(`"properties":{`)
+	for i, f := range s.fields {
+		if i > 0 {
+			w.b.WriteByte(',')
+		}
+		w.b.WriteString(jsonString(f.name) + ":")
+		w.node(f.node, f.description, false)
+	}
+	w.b.WriteByte('}')
+	var required []string
+	for _, f := range s.fields {
+		if f.required {
+			required = append(required, jsonString(f.name))
+		}
+	}
+	if required != nil {
+		w.b.WriteString(`,"required":[` + strings.Join(required, ",") + "]")
+	}
+	w.b.WriteString(`,"additionalProperties":false`)
+}

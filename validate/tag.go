@@ -1,0 +1,103 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A term is one rule of a tag as written, as in "max=20".
+type term struct {
+	name, param string
+	text        string // the whole, with alternatives and escapes
+}
+
+// A level is the rules of one value: of a field, or behind a dive of its elements.
+type level struct {
+	required, omitempty bool
+	terms               []term
+	allow               string // the name of an allowlist
+	keys                []term
+	dive                *level
+}
+
+// parseTag splits a validate tag the way validator does, and takes out of it what
+// means something else here.
+func parseTag(tag string) (*level, error) {
+	root := &level{}
+	if tag == "" || tag == "-" {
+		return root, nil
+	}
+	at, keys := root, false
+	for text := range strings.SplitSeq(tag, ",") {
+		name, param, _ := strings.Cut(text, "=")
+		switch {
+		case name == "":
+			return nil, errors.New("the validate tag has an empty rule: look for a comma too many")
+		case name == "dive":
+			at.dive = &level{}
+			at = at.dive
+		case name == "keys":
+			keys = true
+		case name == "endkeys":
+			keys = false
+		case keys:
+			if name == "allow" {
+				return nil, errors.New("allow cannot stand between keys and endkeys")
+			}
+			if err := understood(text); err != nil {
+				return nil, err
+			}
+			at.keys = append(at.keys, term{name, param, text})
+		case name == "required":
+			at.required = true
+		case name == "omitempty" || name == "omitnil" || name == "omitzero":
+			at.omitempty = true
+		case name == "structonly" || name == "nostructlevel": // nested structs are always checked
+		case name == "allow":
+			if param == "" || at.allow != "" {
+				return nil, errors.New("allow takes the name of one allowlist, as in allow=cities")
+			}
+			at.allow = param
+		default:
+			if err := understood(text); err != nil {
+				return nil, err
+			}
+			at.terms = append(at.terms, term{name, unescape(param), text})
+		}
+	}
+	if keys {
+		return nil, errors.New("keys is not closed by endkeys")
+	}
+	return root, nil
+}
+
+// unescape is how validator writes a comma or a bar inside a parameter.
+func unescape(param string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(param, "0x2C", ","), "0x7C", "|")
+}
+
+// outward are validator's rules that open a file or ask the network for what the
+// caller names: the rule itself would be the attack.
+var outward = map[string]bool{
+	"file": true, "filepath": true, "dir": true, "dirpath": true, "image": true, "timezone": true,
+	"tcp_addr": true, "tcp4_addr": true, "tcp6_addr": true, "udp_addr": true, "udp4_addr": true, "udp6_addr": true,
+	"ip_addr": true, "ip4_addr": true, "ip6_addr": true, "unix_addr": true, "uds_exists": true,
+}
+
+// understood refuses the rules that must not run. Those that validator does not
+// know are refused when it compiles them.
+func understood(text string) error {
+	for alternative := range strings.SplitSeq(text, "|") {
+		name, _, _ := strings.Cut(alternative, "=")
+		switch {
+		case outward[name]:
+			return fmt.Errorf("the rule %s opens or looks up what the caller names: let the handler do that, on what it has checked itself", name)
+		case name == "validateFn":
+			return errors.New("the rule validateFn calls a method by name and is not supported")
+		case name == "allow" || name == "omitempty" || name == "required" || name == "dive":
+			return fmt.Errorf("%s cannot be one of several alternatives", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package validate
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A walker holds a value against its nodes, beside the text that it was decoded
+// from: only the text knows what was there, and what was null.
+type walker struct {
+	ctx     context.Context //nolint:containedctx // a walker lives for one call
+	raw     []byte
+	nulls   bool // the text may hold a null
+	path    []step
+	errs    []FieldError
+	wrong   bool // something has not the shape of its type
+	source  error
+	lists   map[string][]string // by name
+	missing map[string]bool     // paths of what is absent or null, where validator wants to know
+}
+
+// A step is one part of a path: a member, an element, or a member of a map, whose
+// name is the caller's and so not said.
+type step struct {
+	name  string
+	index int
+}
+
+const anyMember = -2
+
+var walkers = sync.Pool{New: func() any { return new(walker) }}
+
+func newWalker(ctx context.Context, raw []byte) *walker {
+	w, _ := walkers.Get().(*walker)
+	w.ctx, w.raw = ctx, raw
+	return w
+}
+
+func (w *walker) free() {
+	path := w.path[:0]
+	*w = walker{path: path}
+	walkers.Put(w)
+}
+
+// result is the error of the whole walk.
+func (w *walker) result() error {
+	switch {
+	case w.errs != nil:
+		return &Error{Fields: w.errs, Decoded: !w.wrong}
+	case w.source != nil:
+		return w.source
+	}
+	return nil
+}
+
+func (w *walker) enter(name string) { w.path = append(w.path, step{name, -1}) }
+func (w *walker) enterAt(i int)     { w.path = append(w.path, step{"", i}) }
+func (w *walker) leave()            { w.path = w.path[:len(w.path)-1] }
+
+func (w *walker) where() string {
+	var b strings.Builder
+	for _, s := range w.path {
+		switch {
+		case s.index == anyMember:
+			b.WriteString("[*]")
+		case s.index >= 0:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		default:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.name)
+		}
+	}
+	return b.String()
+}
+
+// fail says that the value where the walk stands breaks a rule.
+func (w *walker) fail(rule, phrase string, allowed []string) {
+	path := w.where()
+	w.errs = append(w.errs, FieldError{Path: path, Rule: rule, Message: sentence(path, phrase), Allowed: allowed})
+}
+
+// value walks over the value at an offset and returns its end.
+func (w *walker) value(n *node, v reflect.Value, at int) int {
+	if w.raw[at] == 'n' {
+		w.null(n)
+		return at + len("null")
+	}
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	w.checks(n, v)
+	if n.own || (!n.deep && !w.nulls) {
+		return skip(w.raw, at)
+	}
+	switch n.form {
+	case formObject:
+		return w.object(n.shape, v, at)
+	case formArray:
+		return eachElement(w.raw, at, func(i, value int) int {
+			w.enterAt(i)
+			end := w.value(n.elem, v.Index(i), value)
+			w.leave()
+			return end
+		})
+	case formMap:
+		return eachMember(w.raw, at, func(name []byte, value int) int {
+			w.enterAt(anyMember)
+			end := w.value(n.elem, v.MapIndex(keyOf(n.typ.Key(), name)), value)
+			w.leave()
+			return end
+		})
+	}
+	return skip(w.raw, at)
+}
+
+func (w *walker) null(n *node) {
+	switch {
+	case w.missing != nil && n.nullable:
+		w.missing[w.where()] = true
+	case !n.nullable:
+		w.fail("type", "must be "+article(n)+", not null", nil)
+		w.wrong = true
+	}
+}
+
+func (w *walker) checks(n *node, v reflect.Value) {
+	for i := range n.checks {
+		if c := &n.checks[i]; !c.ok(v) {
+			w.fail(c.rule, c.phrase, c.allowed)
+			return // one rule a value is enough to say
+		}
+	}
+	if n.allow != nil {
+		w.allowed(n.allow, v.String())
+	}
+}
+
+// allowed asks an allowlist, once a call.
+func (w *walker) allowed(a *allowed, s string) {
+	values, known := w.lists[a.name]
+	if !known {
+		var err error
+		if values, err = valuesOf(w.ctx, a.list); err != nil {
+			if w.source == nil {
+				w.source = &SourceError{a.name, err}
+			}
+			return
+		}
+		if w.lists == nil {
+			w.lists = map[string][]string{}
+		}
+		w.lists[a.name] = values
+	}
+	if !slices.Contains(values, s) {
+		w.fail("allow", mustBeOneOf(values), slices.Clone(values[:min(len(values), listed)]))
+	}
+}
+
+// keyOf is the key of a map that a member's name was decoded into.
+func keyOf(typ reflect.Type, name []byte) reflect.Value {
+	key := reflect.New(typ).Elem()
+	switch k := typ.Kind(); {
+	case k == reflect.String:
+		key.SetString(string(name))
+	case k <= reflect.Int64:
+		n, _ := strconv.ParseInt(string(name), 10, 64)
+		key.SetInt(n)
+	default:
+		n, _ := strconv.ParseUint(string(name), 10, 64)
+		key.SetUint(n)
+	}
+	return key
+}
+
+// object walks over the members of a struct.
+func (w *walker) object(s *shape, v reflect.Value, at int) int {
+	var few [32]bool // no allocation for most structs
+	seen := few[:]
+	if len(s.fields) > len(few) {
+		seen = make([]bool, len(s.fields))
+	}
+	next := 0
+	at = eachMember(w.raw, at, func(name []byte, value int) int {
+		i := s.find(name, next)
+		if i < 0 {
+			return skip(w.raw, value)
+		}
+		next, seen[i] = i+1, true
+		f := &s.fields[i]
+		if !f.node.walked() && w.raw[value] != 'n' && !w.nulls {
+			return skip(w.raw, value)
+		}
+		w.enter(f.name)
+		end := w.value(f.node, f.of(v), value)
+		w.leave()
+		return end
+	})
+	w.absent(s, seen)
+	return at
+}
+
+// absent says what is not there and has to be.
+func (w *walker) absent(s *shape, seen []bool) {
+	for i := range s.fields {
+		f := &s.fields[i]
+		if seen[i] || (!f.required && w.missing == nil) {
+			continue
+		}
+		w.enter(f.name)
+		if w.missing != nil {
+			w.missing[w.where()] = true
+		} else if f.required {
+			w.fail("required", "is required", nil)
+		}
+		w.leave()
+	}
+}
+
+// find returns which field a name is, looking first where it is if members come in
+// the order of the fields, or -1.
+func (s *shape) find(name []byte, next int) int {
+	if next < len(s.fields) && s.fields[next].name == string(name) {
+		return next
+	}
+	if i, ok := s.byName[string(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+// of returns the field of v, which is there: its embedded structs have been made.
+func (f *field) of(v reflect.Value) reflect.Value {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0])
+	}
+	for i, x := range f.index {
+		if i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		v = v.Field(x)
+	}
+	return v
+}
+
+// article is what a value has to be, in words.
+func article(n *node) string {
+	switch n.form {
+	case formString:
+		return "a string"
+	case formInteger:
+		return "a whole number"
+	case formNumber:
+		return "a number"
+	case formBoolean:
+		return "true or false"
+	case formArray:
+		return "a list"
+	}
+	return "an object"
+}
