@@ -11,6 +11,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
 )
 
 // Arguments decodes and validates values of type T. It is compiled once, cannot be
@@ -148,7 +150,7 @@ var emptyObject = json.RawMessage("{}")
 
 // object says that raw, which is JSON, is an object.
 func object(raw []byte) bool {
-	at := space(raw, 0)
+	at := jsonwalk.Space(raw, 0)
 	return at < len(raw) && raw[at] == '{'
 }
 
@@ -242,7 +244,7 @@ func (p *program) check(ctx context.Context, raw []byte, v reflect.Value) error 
 	w := newWalker(ctx, raw)
 	defer w.free()
 	w.nulls = bytes.Contains(raw, nullText)
-	w.value(p.root, v, space(raw, 0))
+	w.value(p.root, v, jsonwalk.Space(raw, 0))
 	if p.validator != nil {
 		p.validator.run(w, p.root, v)
 	}

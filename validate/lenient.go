@@ -10,6 +10,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
 )
 
 // wellFormed says that raw is one JSON text in UTF-8, names that occur twice aside.
@@ -30,7 +32,7 @@ func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) err
 	w := newWalker(ctx, raw)
 	defer w.free()
 	w.nulls = true
-	w.lenient(p.root, v, space(raw, 0))
+	w.lenient(p.root, v, jsonwalk.Space(raw, 0))
 	if p.validator != nil {
 		p.validator.run(w, p.root, v)
 	}
@@ -46,7 +48,7 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		w.null(n)
 		return at + len("null")
 	}
-	end := skip(w.raw, at)
+	end := jsonwalk.Skip(w.raw, at)
 	if !n.looks(w.raw[at]) {
 		w.mistyped(n, "")
 		return end
@@ -142,7 +144,7 @@ func (n *node) between() string {
 func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
 	list := reflect.New(reflect.SliceOf(n.typ.Elem())).Elem()
 	count := 0
-	eachElement(w.raw, at, func(i, value int) int {
+	jsonwalk.EachElement(w.raw, at, func(i, value int) int {
 		list = reflect.Append(list, reflect.Zero(n.typ.Elem()))
 		w.enterAt(i)
 		end := w.lenient(n.elem, list.Index(i), value)
@@ -163,7 +165,7 @@ func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
 func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
 	v.Set(reflect.MakeMap(n.typ))
 	var names []string
-	eachMember(w.raw, at, func(name []byte, value int) int {
+	jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 		twice := slices.Contains(names, string(name))
 		names = append(names, string(name))
 		w.enterAt(anyMember)
@@ -191,14 +193,14 @@ func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 	seen := make([]bool, len(s.fields))
 	unknown := false
 	var miswritten []string
-	end := eachMember(w.raw, at, func(name []byte, value int) int {
+	end := jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 		i := s.find(name, 0)
 		if i < 0 {
 			unknown = true
 			if j := s.closest(name); j != "" && !slices.Contains(miswritten, j) {
 				miswritten = append(miswritten, j)
 			}
-			return skip(w.raw, value)
+			return jsonwalk.Skip(w.raw, value)
 		}
 		f := &s.fields[i]
 		w.enter(f.name)
@@ -206,7 +208,7 @@ func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 		if seen[i] {
 			w.fail("duplicate", "is given twice: give it once", nil)
 			w.wrong = true
-			return skip(w.raw, value)
+			return jsonwalk.Skip(w.raw, value)
 		}
 		seen[i] = true
 		return w.lenient(f.node, f.of(v), value)

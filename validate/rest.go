@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
 )
 
 // rest runs the rules that validator knows and this package does not compile. It
@@ -176,7 +178,7 @@ func (w *walker) told(path string) bool {
 // missingPaths walks once more, to collect what is absent or null.
 func (w *walker) missingPaths(root *node, v reflect.Value) map[string]bool {
 	again := &walker{ctx: w.ctx, raw: w.raw, missing: map[string]bool{}}
-	again.gather(root, space(w.raw, 0))
+	again.gather(root, jsonwalk.Space(w.raw, 0))
 	return again.missing
 }
 
@@ -184,24 +186,24 @@ func (w *walker) missingPaths(root *node, v reflect.Value) map[string]bool {
 func (w *walker) gather(n *node, at int) int {
 	if w.raw[at] == 'n' {
 		w.missing[w.where()] = true
-		return skip(w.raw, at)
+		return jsonwalk.Skip(w.raw, at)
 	}
 	if n.own || !n.looks(w.raw[at]) {
-		return skip(w.raw, at)
+		return jsonwalk.Skip(w.raw, at)
 	}
 	switch n.form {
 	case formArray:
-		return eachElement(w.raw, at, func(i, value int) int {
+		return jsonwalk.EachElement(w.raw, at, func(i, value int) int {
 			w.enterAt(i)
 			defer w.leave()
 			return w.gather(n.elem, value)
 		})
 	case formObject:
 		seen := make([]bool, len(n.shape.fields))
-		end := eachMember(w.raw, at, func(name []byte, value int) int {
+		end := jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 			i := n.shape.find(name, 0)
 			if i < 0 {
-				return skip(w.raw, value)
+				return jsonwalk.Skip(w.raw, value)
 			}
 			seen[i] = true
 			w.enter(n.shape.fields[i].name)
@@ -211,7 +213,7 @@ func (w *walker) gather(n *node, at int) int {
 		w.absent(n.shape, seen)
 		return end
 	}
-	return skip(w.raw, at)
+	return jsonwalk.Skip(w.raw, at)
 }
 
 // under says that a path or something above it is in set.

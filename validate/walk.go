@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
 )
 
 // A walker holds a value against its nodes, beside the text that it was decoded
@@ -96,27 +98,27 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 	}
 	w.checks(n, v)
 	if n.own || (!n.deep && !w.nulls) {
-		return skip(w.raw, at)
+		return jsonwalk.Skip(w.raw, at)
 	}
 	switch n.form {
 	case formObject:
 		return w.object(n.shape, v, at)
 	case formArray:
-		return eachElement(w.raw, at, func(i, value int) int {
+		return jsonwalk.EachElement(w.raw, at, func(i, value int) int {
 			w.enterAt(i)
 			end := w.value(n.elem, v.Index(i), value)
 			w.leave()
 			return end
 		})
 	case formMap:
-		return eachMember(w.raw, at, func(name []byte, value int) int {
+		return jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 			w.enterAt(anyMember)
 			end := w.value(n.elem, v.MapIndex(keyOf(n.typ.Key(), name)), value)
 			w.leave()
 			return end
 		})
 	}
-	return skip(w.raw, at)
+	return jsonwalk.Skip(w.raw, at)
 }
 
 func (w *walker) null(n *node) {
@@ -186,15 +188,15 @@ func (w *walker) object(s *shape, v reflect.Value, at int) int {
 		seen = make([]bool, len(s.fields))
 	}
 	next := 0
-	at = eachMember(w.raw, at, func(name []byte, value int) int {
+	at = jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 		i := s.find(name, next)
 		if i < 0 {
-			return skip(w.raw, value)
+			return jsonwalk.Skip(w.raw, value)
 		}
 		next, seen[i] = i+1, true
 		f := &s.fields[i]
 		if !f.node.walked() && w.raw[value] != 'n' && !w.nulls {
-			return skip(w.raw, value)
+			return jsonwalk.Skip(w.raw, value)
 		}
 		w.enter(f.name)
 		end := w.value(f.node, f.of(v), value)

@@ -1,19 +1,19 @@
-package validate
+// Package jsonwalk walks over JSON text that a decoder has accepted already, so that
+// it need not be checked again. On any other text it may panic.
+package jsonwalk
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// The functions of this file walk over JSON that a decoder has accepted already, so
-// that they need not check it again.
-
-func space(raw []byte, at int) int {
+// Space returns the offset of the first byte from at on that is no white space.
+func Space(raw []byte, at int) int {
 	for at < len(raw) && (raw[at] == ' ' || raw[at] == '\n' || raw[at] == '\t' || raw[at] == '\r') {
 		at++
 	}
 	return at
 }
 
-// skip returns the end of the value that begins at.
-func skip(raw []byte, at int) int {
+// Skip returns the end of the value that begins at.
+func Skip(raw []byte, at int) int {
 	switch raw[at] {
 	case '"':
 		return skipString(raw, at)
@@ -53,9 +53,9 @@ func skipString(raw []byte, at int) int {
 	return at + 1
 }
 
-// name returns the member name that begins at and the end of it. The name is part
+// Name returns the member name that begins at and the end of it. The name is part
 // of raw unless it has escapes.
-func name(raw []byte, at int) (unquoted []byte, end int) {
+func Name(raw []byte, at int) (unquoted []byte, end int) {
 	escaped := false
 	for end = at + 1; raw[end] != '"'; end++ {
 		if raw[end] == '\\' {
@@ -71,29 +71,29 @@ func name(raw []byte, at int) (unquoted []byte, end int) {
 	return unquoted, end
 }
 
-// eachMember calls f with each member of the object that begins at, and the offset
+// EachMember calls f with each member of the object that begins at, and the offset
 // of its value, until f says false. f returns the end of the value. The result is
 // the end of the object.
-func eachMember(raw []byte, at int, f func(name []byte, value int) int) int {
-	for at = space(raw, at+1); raw[at] != '}'; {
+func EachMember(raw []byte, at int, f func(name []byte, value int) int) int {
+	for at = Space(raw, at+1); raw[at] != '}'; {
 		if raw[at] == ',' {
-			at = space(raw, at+1)
+			at = Space(raw, at+1)
 		}
-		key, end := name(raw, at)
-		value := space(raw, space(raw, end)+1) // over the colon
-		at = space(raw, f(key, value))
+		key, end := Name(raw, at)
+		value := Space(raw, Space(raw, end)+1) // over the colon
+		at = Space(raw, f(key, value))
 	}
 	return at + 1
 }
 
-// eachElement does the same for an array.
-func eachElement(raw []byte, at int, f func(i, value int) int) int {
+// EachElement does the same for an array, with the index of each element.
+func EachElement(raw []byte, at int, f func(i, value int) int) int {
 	i := 0
-	for at = space(raw, at+1); raw[at] != ']'; i++ {
+	for at = Space(raw, at+1); raw[at] != ']'; i++ {
 		if raw[at] == ',' {
-			at = space(raw, at+1)
+			at = Space(raw, at+1)
 		}
-		at = space(raw, f(i, at))
+		at = Space(raw, f(i, at))
 	}
 	return at + 1
 }

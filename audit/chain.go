@@ -1,0 +1,133 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"strconv"
+	"strings"
+)
+
+// A mac is the MAC of a line, and the state of the chain after it. The chain begins
+// with zeros.
+type mac [sha256.Size]byte
+
+func (m mac) String() string { return hex.EncodeToString(m[:]) }
+
+// The end of each line, which the MAC is in and not over.
+const (
+	tailOpen  = `,"integrity":{"prev":"`
+	tailMid   = `","mac":"`
+	tailClose = `"}}`
+	macText   = 2 * sha256.Size
+	tailSize  = len(tailOpen) + macText + len(tailMid) + macText + len(tailClose)
+)
+
+// A chain makes and checks MACs. It is for one goroutine at a time.
+type chain struct {
+	hash hash.Hash // nil without a key
+	prev mac
+}
+
+func newChain(key []byte) (*chain, error) {
+	if key == nil {
+		return &chain{}, nil
+	}
+	derived, err := derive(key, "chain")
+	if err != nil {
+		return nil, err
+	}
+	return &chain{hash: hmac.New(sha256.New, derived)}, nil
+}
+
+// next is the MAC of a line's body after the last line that was taken.
+func (c *chain) next(body []byte) (m mac) {
+	c.hash.Reset()
+	c.hash.Write(c.prev[:])
+	c.hash.Write(body)
+	c.hash.Sum(m[:0])
+	return m
+}
+
+// seal appends the integrity and the end of the line to body, and returns the line's
+// MAC.
+func (c *chain) seal(body []byte) ([]byte, mac) {
+	m := c.next(body)
+	body = append(body, tailOpen...)
+	body = hex.AppendEncode(body, c.prev[:])
+	body = append(body, tailMid...)
+	body = hex.AppendEncode(body, m[:])
+	body = append(body, tailClose...)
+	return append(body, '\n'), m
+}
+
+// Faults of a line. They name what is wrong and not whose fault it is.
+var (
+	errForm = errors.New("it does not have the form of an event of this log")
+	errPrev = errors.New("it does not follow the line before: lines were added, removed or moved")
+	errMAC  = errors.New("it is not as it was written, or was written with another key")
+)
+
+// take checks a line, without its end of line, and moves the chain on. Without a key
+// it checks only that the line names the one before.
+func (c *chain) take(line []byte) error {
+	body, prev, m, err := split(line)
+	switch {
+	case err != nil:
+		return err
+	case prev != c.prev:
+		return errPrev
+	case c.hash != nil && !hmac.Equal(m[:], sum(c.next(body))):
+		return errMAC
+	}
+	c.prev = m
+	return nil
+}
+
+func sum(m mac) []byte { return m[:] }
+
+// split takes a line apart.
+func split(line []byte) (body []byte, prev, m mac, err error) {
+	at := len(line) - tailSize
+	if at <= 0 {
+		return nil, prev, m, errForm
+	}
+	tail := line[at:]
+	prevText, rest, ok := cutAt(tail, tailOpen, tailMid)
+	macHex, _, ok2 := cutAt(rest, "", tailClose)
+	if !ok || !ok2 || !lowerHex(prevText, prev[:]) || !lowerHex(macHex, m[:]) {
+		return nil, prev, m, errForm
+	}
+	return line[:at], prev, m, nil
+}
+
+// cutAt returns the text of a MAC between two literals, and what follows.
+func cutAt(s []byte, open, mid string) (text, rest []byte, ok bool) {
+	s, ok = bytes.CutPrefix(s, []byte(open))
+	if !ok || len(s) < macText {
+		return nil, nil, false
+	}
+	rest, ok = bytes.CutPrefix(s[macText:], []byte(mid))
+	return s[:macText], rest, ok
+}
+
+// lowerHex decodes hexadecimal digits in lower case alone: a line has one form.
+func lowerHex(text, into []byte) bool {
+	n, err := hex.Decode(into, text)
+	return err == nil && n == len(into) && bytes.Equal(bytes.ToLower(text), text)
+}
+
+// checkpoint is the state of the chain in a form to keep elsewhere: "SEQ:MAC".
+func checkpoint(seq uint64, m mac) string { return strconv.FormatUint(seq, 10) + ":" + m.String() }
+
+func parseCheckpoint(s string) (seq uint64, m mac, err error) {
+	number, text, ok := strings.Cut(strings.TrimSpace(s), ":")
+	seq, err = strconv.ParseUint(number, 10, 64)
+	if !ok || err != nil || seq == 0 || len(text) != macText || !lowerHex([]byte(text), m[:]) {
+		return 0, m, errors.New(`audit: a checkpoint is the number of an event and its MAC, "12:" and 64 hexadecimal digits, as Verify reports it`)
+	}
+	return seq, m, nil
+}

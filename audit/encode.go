@@ -1,0 +1,305 @@
+package audit
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Bounds of what an event holds, in bytes. A longer text is cut at a character, and
+// ends in an ellipsis.
+const (
+	maxText   = 1 << 10
+	maxReason = 2 << 10
+	maxCause  = 2 << 10
+	maxStack  = 16 << 10
+	maxList   = 64 // elements of a list of strings
+)
+
+// An encoder appends JSON to a buffer. Written by hand, since it runs twice a call
+// and the form never changes.
+type encoder struct {
+	b     []byte
+	comma bool
+}
+
+// appendEvent appends e as a JSON object without its integrity and without the
+// closing brace.
+func appendEvent(b []byte, e *Event) []byte {
+	enc := encoder{b: append(b, '{')}
+	enc.integer("v", int64(e.Version))
+	enc.text("id", e.ID, maxText)
+	enc.name("seq")
+	enc.b = strconv.AppendUint(enc.b, e.Seq, 10)
+	enc.time("time", e.Time)
+	if e.Server != (Server{}) {
+		enc.open("server")
+		enc.text("name", e.Server.Name, maxText)
+		enc.text("version", e.Server.Version, maxText)
+		enc.text("instance", e.Server.Instance, maxText)
+		enc.close()
+	}
+	enc.text("phase", string(e.Phase), maxText)
+	enc.text("call", e.Call, maxText)
+	enc.caller(&e.Caller)
+	enc.mcp(&e.MCP)
+	enc.args(&e.Args)
+	if e.Decision != (Decision{}) {
+		enc.open("decision")
+		enc.text("effect", string(e.Decision.Effect), maxText)
+		enc.text("by", e.Decision.By, maxText)
+		enc.text("rule", e.Decision.Rule, maxText)
+		enc.text("reason", e.Decision.Reason, maxReason)
+		enc.close()
+	}
+	if e.Approval != (Approval{}) {
+		enc.open("approval")
+		enc.text("id", e.Approval.ID, maxText)
+		enc.text("by", e.Approval.By, maxText)
+		enc.text("kind", e.Approval.Kind, maxText)
+		enc.close()
+	}
+	enc.lists(e)
+	if e.Outcome != (Outcome{}) {
+		enc.open("outcome")
+		enc.text("status", string(e.Outcome.Status), maxText)
+		enc.text("code", e.Outcome.Code, maxText)
+		enc.count("bytes", e.Outcome.Bytes)
+		enc.text("reference", e.Outcome.Reference, maxText)
+		enc.text("cause", e.Outcome.Cause, maxCause)
+		enc.text("stack", e.Outcome.Stack, maxStack)
+		enc.close()
+	}
+	if e.Duration != 0 {
+		enc.integer("duration_us", e.Duration.Microseconds())
+	}
+	if e.Trace != (Trace{}) {
+		enc.open("trace")
+		enc.text("trace_id", e.Trace.TraceID, maxText)
+		enc.text("span_id", e.Trace.SpanID, maxText)
+		enc.close()
+	}
+	return enc.b
+}
+
+func (enc *encoder) caller(c *Caller) {
+	if c.ID == "" && c.Issuer == "" && c.Subject == "" && c.Tenant == "" && c.Client == "" && c.Address == "" && len(c.Roles) == 0 && len(c.Scopes) == 0 {
+		return
+	}
+	enc.open("caller")
+	enc.text("id", c.ID, maxText)
+	enc.text("issuer", c.Issuer, maxText)
+	enc.text("subject", c.Subject, maxText)
+	enc.text("tenant", c.Tenant, maxText)
+	enc.text("client", c.Client, maxText)
+	enc.texts("roles", c.Roles)
+	enc.texts("scopes", c.Scopes)
+	enc.text("address", c.Address, maxText)
+	enc.close()
+}
+
+func (enc *encoder) mcp(m *MCP) {
+	if *m == (MCP{}) {
+		return
+	}
+	enc.open("mcp")
+	enc.text("method", m.Method, maxText)
+	enc.text("tool", m.Tool, maxText)
+	enc.text("resource", m.Resource, maxText)
+	enc.text("prompt", m.Prompt, maxText)
+	enc.text("session", m.Session, maxText)
+	enc.text("protocol", m.Protocol, maxText)
+	enc.text("request", m.Request, maxText)
+	enc.text("transport", m.Transport, maxText)
+	enc.close()
+}
+
+func (enc *encoder) args(a *Args) {
+	if a.Digest == "" && a.Bytes == 0 && len(a.Fields) == 0 && a.Unknown == 0 {
+		return
+	}
+	enc.open("args")
+	enc.text("digest", a.Digest, maxText)
+	enc.count("bytes", a.Bytes)
+	if len(a.Fields) > 0 {
+		enc.open("fields")
+		for i := range a.Fields {
+			enc.field(&a.Fields[i])
+		}
+		enc.close()
+	}
+	enc.count("unknown", a.Unknown)
+	enc.close()
+}
+
+func (enc *encoder) field(f *Field) {
+	enc.open(f.Name)
+	switch {
+	case f.Clear != nil:
+		enc.name("clear")
+		enc.b = append(enc.b, f.Clear...)
+		enc.comma = true
+	case f.Len >= 0:
+		enc.text("hmac", f.HMAC, maxText)
+		enc.integer("len", int64(f.Len))
+	}
+	enc.close()
+}
+
+func (enc *encoder) lists(e *Event) {
+	if len(e.Credentials) > 0 {
+		enc.name("credentials")
+		enc.b = append(enc.b, '[')
+		for i, c := range e.Credentials {
+			enc.element(i)
+			enc.text("name", c.Name, maxText)
+			enc.text("binding", c.Binding, maxText)
+			enc.text("version", c.Version, maxText)
+			if !c.Expires.IsZero() {
+				enc.time("expires", c.Expires)
+			}
+			enc.close()
+		}
+		enc.b = append(enc.b, ']')
+	}
+	if len(e.Egress) > 0 {
+		enc.name("egress")
+		enc.b = append(enc.b, '[')
+		for i, g := range e.Egress {
+			enc.element(i)
+			enc.text("host", g.Host, maxText)
+			enc.count("bytes", g.Bytes)
+			enc.close()
+		}
+		enc.b = append(enc.b, ']')
+	}
+}
+
+func (enc *encoder) name(name string) {
+	if enc.comma {
+		enc.b = append(enc.b, ',')
+	}
+	enc.comma = true
+	enc.b = append(appendString(enc.b, name, maxText), ':')
+}
+
+func (enc *encoder) open(name string) {
+	enc.name(name)
+	enc.b = append(enc.b, '{')
+	enc.comma = false
+}
+
+func (enc *encoder) element(i int) {
+	if i > 0 {
+		enc.b = append(enc.b, ',')
+	}
+	enc.b = append(enc.b, '{')
+	enc.comma = false
+}
+
+func (enc *encoder) close() {
+	enc.b = append(enc.b, '}')
+	enc.comma = true
+}
+
+func (enc *encoder) text(name, s string, most int) {
+	if s == "" {
+		return
+	}
+	enc.name(name)
+	enc.b = appendString(enc.b, s, most)
+}
+
+func (enc *encoder) texts(name string, all []string) {
+	if len(all) == 0 {
+		return
+	}
+	enc.name(name)
+	enc.b = append(enc.b, '[')
+	for i, s := range all[:min(len(all), maxList)] {
+		if i > 0 {
+			enc.b = append(enc.b, ',')
+		}
+		enc.b = appendString(enc.b, s, maxText)
+	}
+	enc.b = append(enc.b, ']')
+}
+
+func (enc *encoder) count(name string, n int) {
+	if n != 0 {
+		enc.integer(name, int64(n))
+	}
+}
+
+func (enc *encoder) integer(name string, n int64) {
+	enc.name(name)
+	enc.b = strconv.AppendInt(enc.b, n, 10)
+}
+
+func (enc *encoder) time(name string, t time.Time) {
+	enc.name(name)
+	enc.b = append(enc.b, '"')
+	enc.b = t.UTC().AppendFormat(enc.b, time.RFC3339Nano)
+	enc.b = append(enc.b, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends s, no more than most bytes of it, as a JSON string (RFC
+// 8259, section 7). What is not UTF-8 becomes U+FFFD; the line separators U+2028 and
+// U+2029 are escaped, since some readers of lines break there.
+func appendString(b []byte, s string, most int) []byte {
+	cut := len(s) > most
+	if cut {
+		for most > 0 && !utf8.RuneStart(s[most]) {
+			most--
+		}
+		s = s[:most]
+	}
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
+				i++
+				continue
+			}
+			b = append(b, s[from:i]...)
+			b = appendEscape(b, c)
+			i++
+			from = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = append(append(b, s[from:i]...), "\ufffd"...)
+		case r == '\u2028' || r == '\u2029':
+			b = append(append(b, s[from:i]...), `\u202`...)
+			b = append(b, hexDigits[r&0xf])
+		default:
+			i += size
+			continue
+		}
+		i += size
+		from = i
+	}
+	b = append(b, s[from:]...)
+	if cut {
+		b = append(b, "…"...)
+	}
+	return append(b, '"')
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+}

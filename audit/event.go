@@ -1,0 +1,179 @@
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// version is the version of the event's form.
+const version = 1
+
+// A Phase says which part of a call an event tells of.
+type Phase string
+
+// The phases of a call, and what belongs to none.
+const (
+	PhaseIntent   Phase = "intent"   // before the handler runs
+	PhaseOutcome  Phase = "outcome"  // after it, and of whatever has no handler
+	PhaseRefused  Phase = "refused"  // a guard turned it away before the handler
+	PhaseOrphaned Phase = "orphaned" // an intent whose outcome never came: the process died
+	PhaseNotice   Phase = "notice"   // starts, stops, opt-outs, trouble with the log
+)
+
+// An Effect is what was decided.
+type Effect string
+
+// The effects of a decision.
+const (
+	EffectPermit  Effect = "permit"
+	EffectDeny    Effect = "deny"
+	EffectAsk     Effect = "ask"     // a person would have to approve
+	EffectObserve Effect = "observe" // would have been refused, and was let through
+)
+
+// A Status says how a call ended.
+type Status string
+
+// The ways in which a call ends.
+const (
+	StatusOK            Status = "ok"
+	StatusToolError     Status = "tool_error"
+	StatusRefused       Status = "refused"
+	StatusPanic         Status = "panic"
+	StatusTimeout       Status = "timeout"
+	StatusCancelled     Status = "cancelled"
+	StatusInputRequired Status = "input_required"
+	StatusWithheld      Status = "withheld" // it may have happened, and could not be recorded
+)
+
+// An Event is one line of the log. Fields that are empty do not appear. It holds no
+// secret and nothing that a caller typed, other than what a rule lets through.
+type Event struct {
+	Version  int       `json:"v"`   // of the form of events; the log sets it
+	ID       string    `json:"id"`  // of this event; the log sets it
+	Seq      uint64    `json:"seq"` // counts from 1 without gaps; the log sets it
+	Time     time.Time `json:"time"`
+	Server   Server    `json:"server,omitzero"`
+	Phase    Phase     `json:"phase"`
+	Call     string    `json:"call,omitempty"` // joins the events of one call
+	Caller   Caller    `json:"caller,omitzero"`
+	MCP      MCP       `json:"mcp,omitzero"`
+	Args     Args      `json:"args,omitzero"`
+	Decision Decision  `json:"decision,omitzero"`
+	Approval Approval  `json:"approval,omitzero"`
+
+	Credentials []Credential `json:"credentials,omitempty"`
+	Egress      []Egress     `json:"egress,omitempty"`
+
+	Outcome   Outcome       `json:"outcome,omitzero"`
+	Duration  time.Duration `json:"-"` // "duration_us", in whole microseconds
+	Trace     Trace         `json:"trace,omitzero"`
+	Integrity Integrity     `json:"integrity,omitzero"` // the log sets it
+}
+
+// A Server says which server recorded the event.
+type Server struct {
+	Name     string `json:"name,omitempty"`
+	Version  string `json:"version,omitempty"`
+	Instance string `json:"instance,omitempty"` // one run of it
+}
+
+// A Caller is who called.
+type Caller struct {
+	ID      string   `json:"id,omitempty"`
+	Issuer  string   `json:"issuer,omitempty"`
+	Subject string   `json:"subject,omitempty"`
+	Tenant  string   `json:"tenant,omitempty"`
+	Client  string   `json:"client,omitempty"`
+	Roles   []string `json:"roles,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Address string   `json:"address,omitempty"`
+}
+
+// MCP is what was asked for, in the protocol's words.
+type MCP struct {
+	Method    string `json:"method,omitempty"`
+	Tool      string `json:"tool,omitempty"`
+	Resource  string `json:"resource,omitempty"` // as declared: a URI or a template
+	Prompt    string `json:"prompt,omitempty"`
+	Session   string `json:"session,omitempty"`
+	Protocol  string `json:"protocol,omitempty"`
+	Request   string `json:"request,omitempty"` // the JSON-RPC id, in its JSON form
+	Transport string `json:"transport,omitempty"`
+}
+
+// Args are the arguments, redacted; see [Redactor].
+type Args struct {
+	Digest  string  // keyed, over the canonical arguments
+	Bytes   int     // as sent
+	Fields  []Field // those that the tool declares, in the order in which they came
+	Unknown int     // how many it does not declare: their names are the caller's own words
+}
+
+// A Field is one argument as it may be read: Clear, or HMAC and Len, or Len alone,
+// or only its name.
+type Field struct {
+	Name  string
+	Clear []byte // JSON
+	HMAC  string
+	Len   int // code points of a string, elements of a list, members of an object, else bytes; -1 if dropped
+}
+
+// A Decision is what was decided, by which guard and rule, and why.
+type Decision struct {
+	Effect Effect `json:"effect,omitempty"`
+	By     string `json:"by,omitempty"`
+	Rule   string `json:"rule,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// An Approval is what a person said.
+type Approval struct {
+	ID   string `json:"id,omitempty"`
+	By   string `json:"by,omitempty"`
+	Kind string `json:"kind,omitempty"`
+}
+
+// A Credential is one that the call was handed, never its value.
+type Credential struct {
+	Name    string    `json:"name,omitempty"`
+	Binding string    `json:"binding,omitempty"`
+	Version string    `json:"version,omitempty"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// An Egress is a host that the call reached.
+type Egress struct {
+	Host  string `json:"host,omitempty"`
+	Bytes int    `json:"bytes,omitempty"`
+}
+
+// An Outcome is how the call ended. Cause and Stack are for those who run the
+// server; nobody else is told them.
+type Outcome struct {
+	Status    Status `json:"status,omitempty"`
+	Code      string `json:"code,omitempty"`
+	Bytes     int    `json:"bytes,omitempty"` // of the answer
+	Reference string `json:"reference,omitempty"`
+	Cause     string `json:"cause,omitempty"`
+	Stack     string `json:"stack,omitempty"`
+}
+
+// A Trace is the W3C trace context that the client sent (SEP-414).
+type Trace struct {
+	TraceID string `json:"trace_id,omitempty"`
+	SpanID  string `json:"span_id,omitempty"`
+}
+
+// Integrity chains the event to the one before.
+type Integrity struct {
+	Prev string `json:"prev,omitempty"` // the MAC of the event before; empty in the first
+	MAC  string `json:"mac,omitempty"`  // over Prev and the line without this member
+}
+
+// A Recorder keeps events. Record returns nil when the event will survive whatever
+// happens to the process; until then nothing may be done on the strength of it. It
+// is safe for concurrent use, honours ctx, and does not keep e.
+type Recorder interface {
+	Record(ctx context.Context, e *Event) error
+}

@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+)
+
+// A disk is what the log does to files, so that a test can make each step fail.
+type disk interface {
+	// create makes a segment that does not exist, 0600.
+	create(path string) (segment, error)
+	// reopen opens a segment to append to it.
+	reopen(path string) (segment, error)
+	// cut shortens a file, for good when it returns.
+	cut(path string, size int64) error
+	// syncDir makes the names in a directory durable.
+	syncDir(dir string) error
+}
+
+// A segment is a file of the log that is open for writing.
+type segment interface {
+	Write(b []byte) (int, error)
+	Sync() error
+	Close() error
+}
+
+// osDisk is the operating system's.
+type osDisk struct{}
+
+func (osDisk) create(path string) (segment, error) {
+	return open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND)
+}
+
+func (osDisk) reopen(path string) (segment, error) { return open(path, os.O_WRONLY|os.O_APPEND) }
+
+func open(path string, flags int) (segment, error) {
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil { // a nil *os.File in an interface is not nil
+		return nil, err //nolint:wrapcheck // names the path
+	}
+	return f, nil
+}
+
+func (osDisk) cut(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err //nolint:wrapcheck // names the path
+	}
+	err = f.Truncate(size)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err //nolint:wrapcheck // names the path
+}
+
+func (osDisk) syncDir(dir string) error { return syncDir(dir) }
+
+// syncDir syncs a directory where that is possible; Windows does it with the file.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err //nolint:wrapcheck // names the path
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	return err //nolint:wrapcheck // names the path
+}
+
+// A segmentFile is a segment by its number.
+type segmentFile struct {
+	number int
+	path   string
+}
+
+var segmentName = regexp.MustCompile(`^audit-([0-9]{8})\.jsonl$`)
+
+func segmentPath(dir string, number int) string {
+	return filepath.Join(dir, fmt.Sprintf("audit-%08d.jsonl", number))
+}
+
+// segmentsOf lists the segments of a log, in order.
+func segmentsOf(dir string) ([]segmentFile, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	var all []segmentFile
+	for _, entry := range entries {
+		if m := segmentName.FindStringSubmatch(entry.Name()); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			all = append(all, segmentFile{n, filepath.Join(dir, entry.Name())})
+		}
+	}
+	slices.SortFunc(all, func(a, b segmentFile) int { return a.number - b.number })
+	return all, nil
+}

@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+const keyFile = "key"
+
+// ReadKey reads a key file: hexadecimal digits of at least 32 bytes.
+func ReadKey(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("audit: the key: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("audit: the key %s can be read by others, who could then write a chain of their own: chmod 600 it, and take a new key if they may have", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("audit: the key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) < minKey {
+		return nil, fmt.Errorf("audit: the key %s is not the hexadecimal form of at least %d bytes", path, minKey)
+	}
+	return key, nil
+}
+
+// ownKey returns the key in dir, making one where there is none, unless there is a
+// log already that it could not belong to.
+func ownKey(dir string) ([]byte, error) {
+	path := filepath.Join(dir, keyFile)
+	key, err := ReadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	segments, err := segmentsOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(segments) > 0 {
+		return nil, fmt.Errorf("audit: there is a log in %s but not its key: put the file %q back, or give Options.Key, or begin a log in another directory", dir, keyFile)
+	}
+	key = make([]byte, minKey)
+	rand.Read(key) //nolint:errcheck // crypto/rand.Read never fails (Go 1.24)
+	if err := writeOnce(path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
+		return nil, fmt.Errorf("audit: writing the key: %w", err)
+	}
+	return key, nil
+}
+
+// writeOnce makes a file that must not exist, and has it on disk when it returns.
+func writeOnce(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was for
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return syncDir(filepath.Dir(path))
+}

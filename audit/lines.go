@@ -1,0 +1,92 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+)
+
+// maxLine bounds a line of a log that is read, in bytes; no event is as large.
+const maxLine = 8 << 20
+
+// eachLine calls f with each line of a file, without its end, and says whether it
+// has one. The line is f's only during the call.
+func eachLine(path string, f func(number int, line []byte, whole bool) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, 64<<10)
+	var line []byte
+	for number := 1; ; number++ {
+		line = line[:0]
+		for {
+			part, err := r.ReadSlice('\n')
+			line = append(line, part...)
+			if len(line) > maxLine {
+				return fmt.Errorf("audit: %s, line %d is longer than any event", filepath.Base(path), number)
+			}
+			if errors.Is(err, bufio.ErrBufferFull) {
+				continue
+			}
+			if errors.Is(err, io.EOF) {
+				if len(line) == 0 {
+					return nil
+				}
+				return f(number, line, false)
+			}
+			if err != nil {
+				return fmt.Errorf("audit: %w", err)
+			}
+			break
+		}
+		if err := f(number, bytes.TrimSuffix(line, []byte("\n")), true); err != nil {
+			return err
+		}
+	}
+}
+
+// errStop ends an iteration early.
+var errStop = errors.New("stop")
+
+// Read returns the events of the log in dir, oldest first, as they stand; Verify
+// says whether they are what was written. A line that is not whole at the end is
+// left out. An error is the last thing that it yields.
+func Read(dir string) iter.Seq2[*Event, error] {
+	return func(yield func(*Event, error) bool) {
+		segments, err := segmentsOf(dir)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, s := range segments {
+			err := eachLine(s.path, func(number int, line []byte, whole bool) error {
+				if !whole {
+					return nil
+				}
+				e := new(Event)
+				if err := json.Unmarshal(line, e); err != nil {
+					return fmt.Errorf("%s, line %d: %w", filepath.Base(s.path), number, err)
+				}
+				if !yield(e, nil) {
+					return errStop
+				}
+				return nil
+			})
+			if errors.Is(err, errStop) {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// segmentBytes is the size at which a segment is followed by the next.
+const segmentBytes = 16 << 20
+
+// Options change how a log is opened. Nil is the zero value.
+type Options struct {
+	// Key makes the chain's MACs and the HMACs of arguments; at least 32 bytes.
+	// Without it the log keeps a key of its own in the file "key" beside the
+	// segments, made on first use: whoever can read the directory can then write a
+	// chain of their own.
+	Key []byte
+	// Mirrors are given a copy of each event, redacted as in the log and without
+	// stacks, after it has been recorded. Each has a queue of 1,024 events of its
+	// own. One that fails, panics or blocks holds nothing up: its losses are counted
+	// in Stats and reported in the log when it is closed.
+	Mirrors []slog.Handler
+}
+
+// A Log is an audit log in a directory. It is safe for concurrent use by one
+// process; another one that opens the directory is refused.
+type Log struct {
+	dir      string
+	disk     disk
+	now      func() time.Time
+	most     int64 // bytes of a segment
+	lock     *flock.Flock
+	redactor *Redactor
+	mirrors  *mirrors
+
+	// turn is held by whoever writes. It is a channel so that waiting for it ends
+	// with a caller's context: the order of the chain is the order of the disk, so
+	// this one lock has to be held across I/O.
+	turn   chan struct{}
+	chain  *chain
+	seq    uint64
+	number int     // of the last segment
+	file   segment // nil when the next event begins a segment
+	size   int64   // of the last segment, durable
+	broken error   // why the last segment was sealed, until the next one is there
+	closed bool
+	buf    []byte
+	stats  counters
+}
+
+// ErrClosed is returned by Record after Close.
+var ErrClosed = errors.New("audit: the log is closed")
+
+// Open opens the log in dir, making the directory (0700) and the log where there is
+// none. What a killed process left is put in order: a line that was cut off at the
+// very end is removed, calls that began and never ended get an event of the phase
+// orphaned, and notices say so. Anything else that is wrong in the last segments is
+// an error that names the line: the log is not written on top of it. Close it.
+func Open(dir string, o *Options) (*Log, error) { return openOn(osDisk{}, dir, o) }
+
+func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
+	var options Options
+	if o != nil {
+		options = *o
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	if held, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("audit: locking %s: %w", dir, err)
+	} else if !held {
+		return nil, fmt.Errorf("audit: another process writes the log in %s: give each process a directory of its own", dir)
+	}
+	defer func() {
+		if err != nil {
+			_ = lock.Close()
+		}
+	}()
+	key := options.Key
+	if key == nil {
+		if key, err = ownKey(dir); err != nil {
+			return nil, err
+		}
+	}
+	l := &Log{dir: dir, disk: d, now: time.Now, most: segmentBytes, lock: lock, turn: make(chan struct{}, 1)}
+	if l.redactor, err = NewRedactor(key); err != nil {
+		return nil, err
+	}
+	if l.chain, err = newChain(key); err != nil {
+		return nil, err
+	}
+	l.mirrors = newMirrors(options.Mirrors, &l.stats)
+	if err := l.recover(); err != nil {
+		l.mirrors.close(0)
+		return nil, errors.Join(err, l.closeFile())
+	}
+	return l, nil
+}
+
+// Redactor returns the redactor whose key is derived from the log's, so that HMACs
+// can be joined over restarts.
+func (l *Log) Redactor() *Redactor { return l.redactor }
+
+// Record writes e and returns when it is on disk. It sets the version, the ID, the
+// number and the time of what it writes and leaves e alone. It waits for its turn
+// no longer than ctx allows; once the writing has begun it ends whatever becomes of
+// ctx. After an error nothing of e is in the log.
+func (l *Log) Record(ctx context.Context, e *Event) error {
+	if err := l.take(ctx); err != nil {
+		return err
+	}
+	defer l.give()
+	if l.closed {
+		return ErrClosed
+	}
+	return l.write(e)
+}
+
+func (l *Log) take(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("audit: not recorded: %w", context.Cause(ctx))
+	}
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Log) give() { <-l.turn }
+
+// write records e, in a new segment where the last one is full or sealed.
+func (l *Log) write(e *Event) error {
+	if l.file != nil && l.size >= l.most {
+		if err := l.closeFile(); err != nil {
+			l.seal(err)
+		}
+	}
+	if l.file == nil {
+		if err := l.begin(); err != nil {
+			l.stats.unhealthy(err)
+			return fmt.Errorf("audit: not recorded: %w", err)
+		}
+	}
+	if err := l.append(e); err != nil {
+		return fmt.Errorf("audit: not recorded: %w", err)
+	}
+	return nil
+}
+
+// append writes e to the open segment and syncs it. A failure seals the segment:
+// what it left on disk is not known.
+func (l *Log) append(e *Event) error {
+	copied := *e
+	copied.Version, copied.ID, copied.Seq, copied.Time = version, rand.Text(), l.seq+1, l.now()
+	line, m := l.chain.seal(appendEvent(l.buf[:0], &copied))
+	l.buf = line
+	n, err := l.file.Write(line)
+	if err == nil && n < len(line) {
+		err = fmt.Errorf("only %d of %d bytes were written", n, len(line))
+	}
+	if err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		l.seal(err)
+		return err
+	}
+	l.chain.prev = m
+	l.seq++
+	l.size += int64(len(line))
+	l.stats.recorded(copied.Seq, m)
+	l.mirrors.offer(line)
+	return nil
+}
+
+// seal gives the open segment up.
+func (l *Log) seal(err error) {
+	l.broken = err
+	l.stats.unhealthy(err)
+	_ = l.closeFile() // there is nothing more to lose in it
+}
+
+func (l *Log) closeFile() error {
+	if l.file == nil {
+		return nil
+	}
+	f := l.file
+	l.file = nil
+	return f.Close() //nolint:wrapcheck // names the path
+}
+
+// begin begins the next segment. Where the last one was sealed it is first cut back
+// to its last durable event: what is beyond was refused to whoever asked for it.
+func (l *Log) begin() error {
+	if l.broken != nil {
+		if err := l.disk.cut(segmentPath(l.dir, l.number), l.size); err != nil {
+			return err
+		}
+	}
+	file, err := l.disk.create(segmentPath(l.dir, l.number+1))
+	if err == nil {
+		err = l.disk.syncDir(l.dir)
+		if err != nil {
+			err = errors.Join(err, file.Close(), os.Remove(segmentPath(l.dir, l.number+1)))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	was := l.broken
+	l.file, l.size, l.broken = file, 0, nil
+	l.number++
+	if was != nil {
+		err := l.append(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "segment_sealed", Reason: fmt.Sprintf("segment %d was given up after an error: %v", l.number-1, was),
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	l.stats.healthy()
+	return nil
+}
+
+// Healthy returns why the log does not take events at the moment, or nil. It does
+// not wait.
+func (l *Log) Healthy() error { return l.stats.health() }
+
+// Stats returns what the log has done since it was opened. It does not wait.
+func (l *Log) Stats() Stats { return l.stats.read() }
+
+// closeBudget is how long Close waits for mirrors.
+const closeBudget = 2 * time.Second
+
+// Close ends the log: it waits for the writer, gives the mirrors two seconds for
+// what is in their queues, and records what they lost. A second Close does nothing.
+func (l *Log) Close() error {
+	l.turn <- struct{}{}
+	defer l.give()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	l.mirrors.close(closeBudget)
+	var err error
+	if s := l.stats.read(); s.MirrorFailed+s.MirrorDropped > 0 {
+		err = l.write(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "mirrors", Reason: fmt.Sprintf("mirrors failed to take %d events and lost %d that they had no room for", s.MirrorFailed, s.MirrorDropped),
+		}})
+	}
+	l.stats.unhealthy(ErrClosed)
+	return errors.Join(err, l.closeFile(), l.lock.Close())
+}

@@ -1,0 +1,127 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// maxOrphans bounds how many unfinished calls a start looks after, so that a strange
+// log cannot exhaust memory. More calls than this never run at once.
+const maxOrphans = 100_000
+
+// recover finds out where the log stands: it checks the last two segments, cuts off
+// a torn last line, and opens the last segment to go on in it.
+func (l *Log) recover() error {
+	segments, err := segmentsOf(l.dir)
+	if err != nil || len(segments) == 0 {
+		return err
+	}
+	last := segments[len(segments)-1]
+	l.number = last.number
+	begun := newUnfinished()
+	for i, s := range segments[max(0, len(segments)-2):] {
+		if err := l.read(s, i == 0, begun); err != nil {
+			return err
+		}
+	}
+	info, err := os.Stat(last.path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	torn := info.Size() - l.size
+	if torn > 0 {
+		if err := l.disk.cut(last.path, l.size); err != nil {
+			return fmt.Errorf("audit: removing a line that was cut off: %w", err)
+		}
+	}
+	if l.size < l.most {
+		if l.file, err = l.disk.reopen(last.path); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		if err := l.file.Sync(); err != nil { // what a killed process wrote may not be on disk yet
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if torn > 0 {
+		if err := l.write(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes of a line that was not whole were removed from the end of segment %d", torn, last.number),
+		}}); err != nil {
+			return err
+		}
+	}
+	return l.orphan(begun)
+}
+
+// read follows the chain through a segment. The first one that is read is where the
+// chain is taken from.
+func (l *Log) read(s segmentFile, first bool, begun *unfinished) error {
+	l.size = 0
+	return eachLine(s.path, func(number int, line []byte, whole bool) error {
+		if !whole { // only the last line of a segment can be
+			return nil
+		}
+		if first && number == 1 {
+			if _, prev, _, err := split(line); err == nil {
+				l.chain.prev = prev
+			}
+		}
+		var e Event
+		err := l.chain.take(line)
+		if err == nil {
+			err = e.UnmarshalJSON(line)
+		}
+		if err == nil && l.seq != 0 && e.Seq != l.seq+1 {
+			err = errors.New("its number does not follow the one before")
+		}
+		if err != nil {
+			return fmt.Errorf("audit: the log was not left like this: %s, line %d: %w. Run safetool audit verify on it, move the directory away to look into it, and begin another", filepath.Base(s.path), number, err)
+		}
+		l.seq = e.Seq
+		l.size += int64(len(line)) + 1
+		begun.see(&e)
+		return nil
+	})
+}
+
+// unfinished are the calls that have begun and not ended.
+type unfinished struct {
+	calls map[string]*Event
+	order []string
+}
+
+func newUnfinished() *unfinished { return &unfinished{calls: map[string]*Event{}} }
+
+func (u *unfinished) see(e *Event) {
+	switch e.Phase {
+	case PhaseIntent:
+		if len(u.calls) < maxOrphans {
+			if u.calls[e.Call] == nil {
+				u.order = append(u.order, e.Call)
+			}
+			u.calls[e.Call] = e
+		}
+	case PhaseOutcome, PhaseOrphaned:
+		delete(u.calls, e.Call)
+	}
+}
+
+// orphan records that calls of the process before have begun and never ended.
+func (l *Log) orphan(begun *unfinished) error {
+	for _, call := range begun.order {
+		e := begun.calls[call]
+		if e == nil {
+			continue
+		}
+		delete(begun.calls, call)
+		err := l.write(&Event{
+			Phase: PhaseOrphaned, Call: e.Call, Server: e.Server, Caller: e.Caller, MCP: e.MCP, Trace: e.Trace,
+			Decision: Decision{By: "log", Rule: "no_outcome", Reason: "the process ended before the outcome was recorded: the call may have happened"},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

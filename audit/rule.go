@@ -1,0 +1,35 @@
+package audit
+
+import "errors"
+
+// A Rule says how an argument is recorded. The zero value is RuleHMAC. Booleans are
+// recorded clear whatever the rule, RuleLen and RuleDrop aside.
+type Rule uint8
+
+// The rules for arguments.
+const (
+	RuleHMAC   Rule = iota // a keyed HMAC and the length
+	RuleClosed             // clear if the arguments were valid: it is from a closed list
+	RuleClear              // clear
+	RuleLen                // the length alone
+	RuleDrop               // only that it was there
+)
+
+// ParseRule returns the rule of an audit tag: "clear", "hmac", "len" or "drop".
+func ParseRule(tag string) (Rule, error) {
+	switch tag {
+	case "hmac":
+		return RuleHMAC, nil
+	case "clear":
+		return RuleClear, nil
+	case "len":
+		return RuleLen, nil
+	case "drop":
+		return RuleDrop, nil
+	}
+	return 0, errors.New("an audit tag is clear, hmac, len or drop")
+}
+
+// Rules are the rules of the arguments that a tool declares, by name. An argument
+// that is not among them is only counted.
+type Rules map[string]Rule
