@@ -51,6 +51,7 @@ type Log struct {
 	file   segment // nil when the next event begins a segment
 	size   int64   // of the last segment, durable
 	broken error   // why the last segment was sealed, until the next one is there
+	beyond bool    // it may hold more than its durable events
 	closed bool
 	buf    []byte
 	stats  counters
@@ -189,6 +190,19 @@ func (l *Log) seal(err error) {
 	l.broken = err
 	l.stats.unhealthy(err)
 	_ = l.closeFile() // there is nothing more to lose in it
+	l.beyond = true
+	_ = l.cutBack() // it is tried again before the next segment, which is not begun without
+}
+
+// cutBack cuts a sealed segment back to its last durable event: what is beyond was
+// refused to whoever asked for it.
+func (l *Log) cutBack() error {
+	if !l.beyond {
+		return nil
+	}
+	err := l.disk.cut(segmentPath(l.dir, l.number), l.size)
+	l.beyond = err != nil
+	return err
 }
 
 func (l *Log) closeFile() error {
@@ -200,13 +214,10 @@ func (l *Log) closeFile() error {
 	return f.Close() //nolint:wrapcheck // names the path
 }
 
-// begin begins the next segment. Where the last one was sealed it is first cut back
-// to its last durable event: what is beyond was refused to whoever asked for it.
+// begin begins the next segment.
 func (l *Log) begin() error {
-	if l.broken != nil {
-		if err := l.disk.cut(segmentPath(l.dir, l.number), l.size); err != nil {
-			return err
-		}
+	if err := l.cutBack(); err != nil {
+		return err
 	}
 	file, err := l.disk.create(segmentPath(l.dir, l.number+1))
 	if err == nil {
@@ -260,5 +271,5 @@ func (l *Log) Close() error {
 		}})
 	}
 	l.stats.unhealthy(ErrClosed)
-	return errors.Join(err, l.closeFile(), l.lock.Close())
+	return errors.Join(err, l.cutBack(), l.closeFile(), l.lock.Close())
 }

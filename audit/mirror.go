@@ -29,7 +29,9 @@ func newMirrors(handlers []slog.Handler, stats *counters) *mirrors {
 	for _, h := range handlers {
 		queue := make(chan []byte, mirrorQueue)
 		m.queues = append(m.queues, queue)
-		m.done.Go(func() { m.serve(slogmulti.Fanout(h), queue) })
+		// Fanout turns a panic of a handler into an error, but one handler alone it
+		// hands back as it is.
+		m.done.Go(func() { m.serve(slogmulti.Fanout(h, slog.DiscardHandler), queue) })
 	}
 	return m
 }
@@ -49,8 +51,7 @@ func (m *mirrors) offer(line []byte) {
 	}
 }
 
-// serve hands one mirror its events. Fanout, of one handler here, turns a panic of
-// it into an error.
+// serve hands one mirror its events.
 func (m *mirrors) serve(h slog.Handler, queue chan []byte) {
 	for line := range queue {
 		select {
@@ -72,7 +73,9 @@ func (m *mirrors) serve(h slog.Handler, queue chan []byte) {
 // close lets the mirrors take what is queued, for so long. A mirror that blocks
 // longer keeps its goroutine; what is left in its queue is counted as lost.
 func (m *mirrors) close(budget time.Duration) {
-	for _, queue := range m.queues {
+	queues := m.queues
+	m.queues = nil
+	for _, queue := range queues {
 		close(queue)
 	}
 	done := make(chan struct{})
@@ -88,7 +91,7 @@ func (m *mirrors) close(budget time.Duration) {
 	case <-timer.C:
 	}
 	close(m.stop)
-	for _, queue := range m.queues {
+	for _, queue := range queues {
 		for range queue {
 			m.stats.mirror(0, 1)
 		}

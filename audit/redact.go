@@ -90,11 +90,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	s, _ := r.scratch.Get().(*scratch)
 	defer r.scratch.Put(s)
 	s.members, s.text, s.names, s.hex = s.members[:0], s.text[:0], s.names[:0], s.hex[:0]
-	at := 0
-	if jsontext.Value(raw).IsValid() {
-		at = jsonwalk.Space(raw, 0)
-	}
-	if len(raw) == 0 || raw[at] != '{' || !s.read(raw, at, rules) {
+	if !jsontext.Value(raw).IsValid() || !s.read(raw, rules) {
 		s.digest.Reset()
 		s.digest.Write([]byte("raw\x00"))
 		s.digest.Write(raw)
@@ -133,9 +129,14 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	return out
 }
 
-// read puts the members of an object into the scratch in canonical form.
-func (s *scratch) read(raw []byte, at int, rules Rules) (ok bool) {
-	ok = true
+// read puts the members of an object into the scratch in canonical form. It says
+// false of what is no object.
+func (s *scratch) read(raw []byte, rules Rules) (ok bool) {
+	at := jsonwalk.Space(raw, 0)
+	ok = raw[at] == '{'
+	if !ok {
+		return false
+	}
 	jsonwalk.EachMember(raw, at, func(name []byte, value int) int {
 		end := jsonwalk.Skip(raw, value)
 		m := member{name: len(s.text)}

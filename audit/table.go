@@ -76,7 +76,7 @@ func (e *Event) row(colour bool) string {
 		}
 		b.WriteString(text + " ")
 	}
-	b.WriteString(strings.TrimRight(cell(e.how(), 49), " "))
+	b.WriteString(strings.TrimRight(cell(e.how(), 48), " "))
 	return strings.TrimRight(b.String(), " ")
 }
 

@@ -60,11 +60,15 @@ const (
 // it. What is wrong with the log is in the report; the error says that it could not
 // be read or that the options make no sense. It may run beside the log's writer.
 func Verify(dir string, o *VerifyOptions) (Report, error) {
+	return verify(dir, o, func() { time.Sleep(tornWait) })
+}
+
+func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 	var options VerifyOptions
 	if o != nil {
 		options = *o
 	}
-	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[string]struct{}{}}
+	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[string]struct{}{}, pause: pause}
 	if options.Since != "" {
 		var err error
 		if v.sinceSeq, v.since, err = parseCheckpoint(options.Since); err != nil {
@@ -102,7 +106,8 @@ type verifier struct {
 	open     map[string]struct{} // calls that have begun and not ended
 	sinceSeq uint64
 	since    mac
-	seen     bool // the checkpoint's event
+	seen     bool   // the checkpoint's event
+	pause    func() // before looking again
 }
 
 func (v *verifier) segments(all []segmentFile) error {
@@ -149,7 +154,7 @@ func (v *verifier) segment(s segmentFile, last bool, tries int) error {
 		}
 		skip = v.report.Events - events
 		tries--
-		time.Sleep(tornWait)
+		v.pause()
 	}
 }
 
