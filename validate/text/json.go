@@ -1,6 +1,9 @@
 package text
 
 import (
+	"encoding/json"
+	"unicode/utf8"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -75,15 +78,14 @@ func stringEnd(raw []byte, at int) int {
 }
 
 func cleanString(quoted []byte) (clean []byte, changed bool) {
-	unquoted, err := jsontext.AppendUnquote(nil, quoted)
-	if err != nil {
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil { // it replaces what is not UTF-8
 		return nil, false
 	}
-	s := string(unquoted)
 	cleaned := Clean(s)
-	if cleaned == s {
+	if cleaned == s && utf8.Valid(quoted) {
 		return nil, false
 	}
-	clean, err = jsontext.AppendQuote(nil, cleaned)
+	clean, err := jsontext.AppendQuote(nil, cleaned)
 	return clean, err == nil
 }

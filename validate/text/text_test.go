@@ -119,7 +119,7 @@ func FuzzClean(f *testing.F) {
 }
 
 func FuzzCleanJSON(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":"\u200b"}`, `["\ud83d\ude00","\\","\""]`, "[\"\u202e\"]", `"\u001b[31m"`, `[`, `"\`} {
+	for _, s := range []string{`{}`, `{"a":"\u200b"}`, `["\ud83d\ude00","\\","\""]`, "[\"\u202e\"]", `"\u001b[31m"`, `[`, `"\`, "\"\x7f\x92z\""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
