@@ -23,6 +23,10 @@ func eachLine(path string, f func(number int, line []byte, whole bool) error) er
 		return fmt.Errorf("audit: %w", err)
 	}
 	defer file.Close()
+	return linesOf(file, filepath.Base(path), f)
+}
+
+func linesOf(file io.Reader, name string, f func(number int, line []byte, whole bool) error) error {
 	r := bufio.NewReaderSize(file, 64<<10)
 	var line []byte
 	for number := 1; ; number++ {
@@ -31,7 +35,7 @@ func eachLine(path string, f func(number int, line []byte, whole bool) error) er
 			part, err := r.ReadSlice('\n')
 			line = append(line, part...)
 			if len(line) > maxLine {
-				return fmt.Errorf("audit: %s, line %d is longer than any event", filepath.Base(path), number)
+				return fmt.Errorf("audit: %s, line %d is longer than any event", name, number)
 			}
 			if errors.Is(err, bufio.ErrBufferFull) {
 				continue

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/safemcp/safemcp/audit"
+)
+
+// A test that starts this binary as the program itself, or as a writer of a log,
+// says so in the environment.
+const asEnv = "SAFEMCP_TEST_AS"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asEnv) {
+	case "safetool":
+		main()
+	case "writer":
+		writer(os.Args[1])
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// writer writes intents until it is killed, and says each number once it is
+// acknowledged.
+func writer(dir string) {
+	l, err := audit.Open(dir, nil)
+	if err != nil {
+		panic(err)
+	}
+	for {
+		if err := l.Record(context.Background(), &audit.Event{Phase: audit.PhaseIntent, Call: "w" + l.Stats().Checkpoint}); err != nil {
+			panic(err)
+		}
+		seq, _, _ := strings.Cut(l.Stats().Checkpoint, ":")
+		if _, err := os.Stdout.WriteString(seq + "\n"); err != nil {
+			os.Exit(0)
+		}
+	}
+}
+
+func program(t *testing.T, as string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asEnv+"="+as)
+	return cmd
+}
+
+// safetool runs the program and returns what it says and its exit code.
+func safetool(t *testing.T, args ...string) (out string, code int) {
+	t.Helper()
+	cmd := program(t, "safetool", args...)
+	text, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+func written(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	l, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*audit.Event{
+		{Phase: audit.PhaseIntent, Call: "c1", MCP: audit.MCP{Tool: "get_weather"}, Args: audit.Args{Fields: []audit.Field{{Name: "city", Clear: []byte(`"Paris"`)}}}},
+		{Phase: audit.PhaseOutcome, Call: "c1", MCP: audit.MCP{Tool: "get_weather"}, Outcome: audit.Outcome{Status: audit.StatusOK, Bytes: 7}},
+	} {
+		if err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestVerifyExitsByWhatItFinds(t *testing.T) {
+	t.Parallel()
+	dir := written(t)
+	out, code := safetool(t, "audit", "verify", dir)
+	if code != 0 || !strings.Contains(out, "2 events in 1 segment") || !strings.Contains(out, "Without a checkpoint") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+	_, after, _ := strings.Cut(out, "checkpoint ")
+	since := strings.Fields(after)[0]
+	if out, code := safetool(t, "audit", "verify", dir, "--since", since, "--key", filepath.Join(dir, "key")); code != 0 || strings.Contains(out, "note") {
+		t.Errorf("with key and checkpoint, exit %d:\n%s", code, out)
+	}
+	segment := filepath.Join(dir, "audit-00000001.jsonl")
+	content, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(content, []byte("Paris"), []byte("paris"), 1)
+	if err := os.WriteFile(segment, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := safetool(t, "audit", "verify", "--since="+since, dir); code != 1 || !strings.Contains(out, "audit-00000001.jsonl, line 1, event 1") {
+		t.Errorf("one byte changed, exit %d:\n%s", code, out)
+	}
+	first, _, _ := bytes.Cut(content, []byte("\n"))
+	if err := os.WriteFile(segment, append(first, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := safetool(t, "audit", "verify", dir, "--since", since); code != 1 || !strings.Contains(out, "removed") {
+		t.Errorf("cut short, exit %d:\n%s", code, out)
+	}
+}
+
+func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{nil, 0, "safetool audit verify DIR"}, {[]string{"--help"}, 0, "audit show"}, {[]string{"nonsense"}, 2, "no command"}, {[]string{"audit", "nonsense"}, 2, "no command"},
+		{[]string{"audit", "verify"}, 2, "directory"}, {[]string{"audit", "verify", t.TempDir(), "x"}, 2, "one directory"}, {[]string{"audit", "show", "--nonsense", "x"}, 2, "nonsense"},
+		{[]string{"audit", "verify", filepath.Join(t.TempDir(), "nowhere")}, 1, "no directory"}, {[]string{"audit", "verify", t.TempDir(), "--since", "x"}, 1, "checkpoint"},
+		{[]string{"audit", "verify", t.TempDir(), "--key", filepath.Join(t.TempDir(), "k")}, 1, "key"},
+	} {
+		if out, code := safetool(t, c.args...); code != c.code || !strings.Contains(out, c.says) {
+			t.Errorf("%q: exit %d, want %d:\n%s", c.args, code, c.code, out)
+		}
+	}
+}
+
+func TestShowIsATableOrTheEventsThemselves(t *testing.T) {
+	t.Parallel()
+	dir := written(t)
+	out, code := safetool(t, "audit", "show", dir)
+	for _, want := range []string{"TIME", "get_weather", "city=Paris", "✓ ok", "7 bytes"} {
+		if !strings.Contains(out, want) || code != 0 || strings.Contains(out, "\x1b") {
+			t.Errorf("exit %d, no %q in\n%s", code, want, out)
+		}
+	}
+	out, code = safetool(t, "audit", "show", "--json", dir)
+	var e audit.Event
+	if line, _, _ := strings.Cut(out, "\n"); code != 0 || json.Unmarshal([]byte(line), &e) != nil || e.Call != "c1" || e.Integrity.MAC == "" {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+func TestFollowShowsWhatIsWrittenMeanwhileAndEndsWhenInterrupted(t *testing.T) {
+	t.Parallel()
+	dir := written(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &watched{want: "later", seen: cancel}
+	done := make(chan int)
+	go func() { done <- run(ctx, []string{"audit", "show", "--follow", dir}, out, out) }()
+	l, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Record(t.Context(), &audit.Event{Phase: audit.PhaseNotice, Decision: audit.Decision{Reason: "later"}}); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-done; code != 0 {
+		t.Errorf("exit %d:\n%s", code, out.text.String())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watched calls seen when what is written holds want.
+type watched struct {
+	mu   sync.Mutex
+	text strings.Builder
+	want string
+	seen func()
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(b)
+	if strings.Contains(w.text.String(), w.want) {
+		w.seen()
+	}
+	return len(b), nil
+}
+
+// Everything that was acknowledged is in the log of a process that was killed in the
+// middle of its work, and the next start puts the log in order.
+func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for round := range 3 {
+		cmd := program(t, "writer", dir)
+		cmd.Stderr = os.Stderr
+		acknowledged, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var said []byte
+		buf := make([]byte, 256)
+		for len(said) < 40*(round+1) {
+			n, err := acknowledged.Read(buf)
+			said = append(said, buf[:n]...)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+		whole := said[:bytes.LastIndexByte(said, '\n')]
+		last := string(whole[bytes.LastIndexByte(whole, '\n')+1:])
+		l, err := audit.Open(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for e, err := range audit.Read(dir) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := json.Marshal(e.Seq)
+			found = found || string(text) == last
+		}
+		r, err := audit.Verify(dir, nil)
+		if err != nil || r.Bad != nil || !found || r.Unfinished != 0 {
+			t.Errorf("round %d: event %s was acknowledged and is there: %v; %+v, %v", round, last, found, r, err)
+		}
+	}
+}
