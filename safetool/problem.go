@@ -21,6 +21,7 @@ const (
 // The codes of the problems that the library itself reports. A program's own
 // codes, given through [Options].Explain, may be any other words.
 const (
+	CodeMalformed              = "malformed"               // a message that the protocol does not know; refused at the door
 	CodeInvalidArguments       = "invalid_arguments"       // the arguments do not decode or break a rule
 	CodeArgumentsTooLarge      = "arguments_too_large"     // more bytes than the limit
 	CodeArgumentsTooDeep       = "arguments_too_deep"      // nested deeper than the limit

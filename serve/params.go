@@ -1,0 +1,96 @@
+package serve
+
+import (
+	"encoding/json"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
+)
+
+// A shape says whether params have the types of a method's, since the SDK refuses
+// those that have not in words that quote them. Nil is no params at all.
+type shape func(params []byte) bool
+
+// shapeOf is the shape of the SDK's own type.
+func shapeOf[P any](required bool) shape {
+	return func(params []byte) bool {
+		if params == nil {
+			return !required
+		}
+		return json.Unmarshal(params, new(P)) == nil
+	}
+}
+
+// shapes are the methods that a server is called with, in every version of the
+// protocol that the SDK speaks.
+var shapes = map[string]shape{
+	"initialize":                       shapeOf[mcp.InitializeParams](true),
+	"ping":                             shapeOf[mcp.PingParams](false),
+	"server/discover":                  shapeOf[withMeta](false),
+	"tools/list":                       shapeOf[mcp.ListToolsParams](false),
+	"tools/call":                       callShape,
+	"prompts/list":                     shapeOf[mcp.ListPromptsParams](false),
+	"prompts/get":                      shapeOf[mcp.GetPromptParams](true),
+	"resources/list":                   shapeOf[mcp.ListResourcesParams](false),
+	"resources/templates/list":         shapeOf[mcp.ListResourceTemplatesParams](false),
+	"resources/read":                   shapeOf[mcp.ReadResourceParams](true),
+	"resources/subscribe":              shapeOf[mcp.SubscribeParams](true),
+	"resources/unsubscribe":            shapeOf[mcp.UnsubscribeParams](true),
+	"subscriptions/listen":             shapeOf[mcp.SubscriptionsListenParams](true),
+	"completion/complete":              shapeOf[completeParams](true),
+	"logging/setLevel":                 shapeOf[mcp.SetLoggingLevelParams](true),
+	"notifications/cancelled":          shapeOf[mcp.CancelledParams](false),
+	"notifications/initialized":        shapeOf[mcp.InitializedParams](false),
+	"notifications/progress":           shapeOf[mcp.ProgressNotificationParams](true),
+	"notifications/roots/list_changed": shapeOf[mcp.RootsListChangedParams](false),
+}
+
+type withMeta struct {
+	Meta mcp.Meta `json:"_meta"`
+}
+
+// completeParams has the ref as a pointer, so that one that is missing shows.
+type completeParams struct {
+	mcp.CompleteParams
+}
+
+// known returns a method that the protocol knows, and "" for any other: what a
+// client makes up does not go into the log.
+func known(method string) string {
+	if _, ok := shapes[method]; ok {
+		return method
+	}
+	return ""
+}
+
+// wellShaped says whether params are a method's. Of methods that are not known it
+// says nothing: the SDK refuses them by their name alone.
+func wellShaped(method string, params []byte) bool {
+	s, ok := shapes[method]
+	return !ok || s(params)
+}
+
+// callShape is the shape of a tool call, by hand: its arguments are decoded later,
+// by the tool, and only there.
+func callShape(params []byte) bool {
+	if params == nil {
+		return false
+	}
+	ok, full, named := true, false, false
+	jsonwalk.EachMember(params, 0, func(name []byte, value int) int {
+		c := params[value]
+		switch string(name) {
+		case "name":
+			ok, named = ok && c == '"', true
+		case "arguments":
+			ok = ok && c == '{'
+		case "_meta":
+			ok = ok && c == '{'
+		case "inputResponses", "requestState":
+			full = true
+		}
+		return jsonwalk.Skip(params, value)
+	})
+	return ok && named && (!full || json.Unmarshal(params, new(mcp.CallToolParamsRaw)) == nil)
+}
