@@ -25,6 +25,7 @@ type conn struct {
 	flood   *flood
 	arrived chan arrival  // from the goroutine that reads
 	stop    chan struct{} // closed to read no more
+	ending  chan struct{} // closed when the input has ended, or been left
 	gone    chan struct{} // closed when the SDK closes the connection
 	closing sync.Once
 	stopped sync.Once
@@ -52,7 +53,7 @@ type arrival struct {
 func newConn(in io.Reader, out io.Writer, caller bridge.Caller, gate bridge.Gate, o *StdioOptions) *conn {
 	return &conn{
 		caller: caller, depth: o.Depth, drain: o.Drain, lines: newLineReader(in, o.FrameBytes), out: out, flood: newFlood(gate),
-		arrived: make(chan arrival), stop: make(chan struct{}), gone: make(chan struct{}),
+		arrived: make(chan arrival), stop: make(chan struct{}), ending: make(chan struct{}), gone: make(chan struct{}),
 		running: map[jsonrpc.ID]struct{}{}, listens: map[jsonrpc.ID]struct{}{}, change: make(chan struct{}, 1),
 	}
 }
@@ -235,6 +236,7 @@ func (c *conn) drained(ctx context.Context) (jsonrpc.Message, error) {
 	c.mu.Lock()
 	if !c.draining {
 		c.draining = true
+		close(c.ending)
 		time.AfterFunc(c.drain, func() { _ = c.Close() })
 	}
 	c.mu.Unlock()

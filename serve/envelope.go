@@ -199,4 +199,6 @@ func (e *envelope) message() (jsonrpc.Message, *fault) {
 }
 
 // blank says that a line holds nothing: some clients send them, and no harm is done.
-func blank(line []byte) bool { return strings.Trim(string(line[:min(len(line), 64)]), " \t\r") == "" && len(line) <= 64 }
+func blank(line []byte) bool {
+	return strings.Trim(string(line[:min(len(line), 64)]), " \t\r") == "" && len(line) <= 64
+}

@@ -137,7 +137,8 @@ func serveConn(ctx, detached context.Context, gate bridge.Gate, c *conn, o *Stdi
 	go func() { ended <- session.Wait() }()
 	reason := "the input ended"
 	var late <-chan time.Time
-	done := ctx.Done()
+	done, ending := ctx.Done(), c.ending
+	signalled := false
 	for {
 		select {
 		case err := <-ended:
@@ -146,20 +147,22 @@ func serveConn(ctx, detached context.Context, gate bridge.Gate, c *conn, o *Stdi
 			}
 			return reason, nil
 		case s := <-signals:
-			if late != nil {
+			if signalled {
 				_ = c.Close()
 				return "a second signal", errForced
 			}
+			signalled = true
 			reason = "the signal " + s.String()
+			c.end()
 		case <-done:
 			done = nil
 			reason = "the program ended it"
-		case <-late:
-			return reason + "; the client did not take its answers", nil
-		}
-		c.end()
-		if late == nil {
+			c.end()
+		case <-ending:
+			ending = nil
 			late = time.After(o.Drain + lastWords)
+		case <-late:
+			return reason + "; handlers were still running, or the client did not take its answers", nil
 		}
 	}
 }

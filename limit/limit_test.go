@@ -1,0 +1,85 @@
+package limit_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/safemcp/safemcp/limit"
+)
+
+// fields calls f with each field of limits, so that one that is added later is
+// tested without anybody thinking of it.
+func fields(l *limit.Limits, f func(name string, field reflect.Value)) {
+	v := reflect.ValueOf(l).Elem()
+	for i := range v.NumField() {
+		f(v.Type().Field(i).Name, v.Field(i))
+	}
+}
+
+func TestOrTakesWhatIsNotSet(t *testing.T) {
+	t.Parallel()
+	base := limit.Defaults()
+	if got := (limit.Limits{}).Or(base); got != base {
+		t.Errorf("nothing set gives %+v", got)
+	}
+	if got := base.Or(limit.Limits{}); got != base {
+		t.Errorf("an empty base changes it to %+v", got)
+	}
+	fields(new(limit.Limits), func(name string, _ reflect.Value) {
+		var own limit.Limits
+		want := base
+		reflect.ValueOf(&own).Elem().FieldByName(name).SetInt(7)
+		reflect.ValueOf(&want).Elem().FieldByName(name).SetInt(7)
+		before := own
+		if got := own.Or(base); got != want {
+			t.Errorf("%s set: %+v, want %+v", name, got, want)
+		}
+		if own != before {
+			t.Errorf("%s set: Or changed its receiver", name)
+		}
+	})
+}
+
+// A negative field is a mistake to be reported; Or must not paper over it.
+func TestOrKeepsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	fields(new(limit.Limits), func(name string, _ reflect.Value) {
+		var own limit.Limits
+		reflect.ValueOf(&own).Elem().FieldByName(name).SetInt(-1)
+		if got := own.Or(limit.Defaults()).Check(); got != name {
+			t.Errorf("%s is negative, Check says %q", name, got)
+		}
+	})
+}
+
+func TestCheckNamesTheFirstNegativeField(t *testing.T) {
+	t.Parallel()
+	if got := (limit.Limits{}).Check(); got != "" {
+		t.Errorf("the zero value: %q", got)
+	}
+	if got := limit.Defaults().Check(); got != "" {
+		t.Errorf("the defaults: %q", got)
+	}
+	var all limit.Limits
+	fields(&all, func(_ string, field reflect.Value) { field.SetInt(-1) })
+	fields(&all, func(name string, field reflect.Value) {
+		if got := all.Check(); got != name {
+			t.Errorf("Check says %q, the first is %s", got, name)
+		}
+		field.SetInt(1)
+	})
+	if got := all.Check(); got != "" {
+		t.Errorf("all are positive, Check says %q", got)
+	}
+}
+
+// Where nothing is said, everything is bounded.
+func TestDefaultsBoundEverything(t *testing.T) {
+	t.Parallel()
+	l := limit.Defaults()
+	fields(&l, func(name string, field reflect.Value) {
+		if field.Int() <= 0 {
+			t.Errorf("%s has no bound", name)
+		}
+	})
+}
