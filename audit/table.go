@@ -129,7 +129,7 @@ func (e *Event) how() string {
 	case e.Phase == PhaseIntent:
 		return e.Args.summary()
 	case e.Phase == PhaseRefused:
-		return e.Decision.By + "/" + e.Decision.Rule + ": " + e.Decision.Reason
+		return e.Decision.By + ": " + e.Decision.Reason
 	case e.Outcome.Cause != "":
 		return e.Outcome.Code + " " + e.Outcome.Cause
 	case e.Outcome.Code != "":

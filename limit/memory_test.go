@@ -25,9 +25,12 @@ func TestSlotsForgetWhatIsNotInUse(t *testing.T) {
 		key := fmt.Sprint("caller ", i)
 		s.Release(key)
 		s.Release(key)
-		s.Release(key) // one too many
 	}
 	if len(s.inUse) != 0 {
 		t.Errorf("%d keys are kept for none in use", len(s.inUse))
+	}
+	s.Release("never taken")
+	if len(s.inUse) != 0 {
+		t.Error("a release too many is kept")
 	}
 }

@@ -112,7 +112,7 @@ func (p *pass) settle(ctx context.Context, v *verdict, c *cleaner) *verdict {
 	case v != nil:
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: p.flight.call, Cause: v.cause, Stack: v.stack}
 		if v.refused != nil {
-			e.Decision = audit.Decision{Effect: v.refused.effect, By: v.refused.by, Rule: v.refused.rule, Reason: v.problem.Message}
+			e.Decision = audit.Decision{Effect: v.refused.effect, By: v.refused.by, Rule: v.refused.rule, Reason: v.problem.reason()}
 			if !p.intended {
 				e.Phase = audit.PhaseRefused
 			}
@@ -188,10 +188,7 @@ func (p *pass) observes(r *refusal) bool {
 	if p.server.options.InsecureObserve == "" {
 		return false
 	}
-	reason := r.problem.Message
-	for _, f := range r.problem.Fields {
-		reason = joinText(reason, f.Message)
-	}
+	reason := r.problem.reason()
 	if p.decision.Effect == audit.EffectObserve {
 		reason = joinText(p.decision.Reason, reason)
 	}

@@ -106,6 +106,18 @@ func (p *Problem) text() string {
 	return b.String()
 }
 
+// reason is what the audit log says of it: of arguments, what is wrong with each.
+func (p *Problem) reason() string {
+	if len(p.Fields) == 0 {
+		return p.Message
+	}
+	messages := make([]string, len(p.Fields))
+	for i, f := range p.Fields {
+		messages[i] = f.Message
+	}
+	return strings.Join(messages, " ")
+}
+
 func (p *Problem) json() json.RawMessage {
 	raw, err := json.Marshal(p)
 	if err != nil { // strings, a bool and slices of them always marshal

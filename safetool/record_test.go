@@ -104,7 +104,9 @@ func TestTheTextOfAnInternalErrorNeverReachesTheCaller(t *testing.T) {
 			}
 		})
 		safetool.AddTool(server, &mcp.Tool{Name: "typed"}, open,
-			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) { return nil, nil, inner })
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+				return nil, nil, inner
+			})
 		safetool.AddTool(server, &mcp.Tool{Name: "wrapped"}, open,
 			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
 				return nil, nil, fmt.Errorf("%s: %w", canary, &jsonrpc.Error{Code: 7, Message: canary})
@@ -173,7 +175,9 @@ func TestWhatIsSaidReachesTheCaller(t *testing.T) {
 	})
 	fails := func(name string, err error) {
 		safetool.AddTool(server, &mcp.Tool{Name: name}, open,
-			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) { return nil, nil, err })
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+				return nil, nil, err
+			})
 	}
 	fails("say", fmt.Errorf("inside: %w", safetool.Say("There is no city of that name.")))
 	fails("explained", fmt.Errorf("inside: %w", errUpstream))

@@ -2,11 +2,9 @@ package safetooltest
 
 import (
 	"context"
-	"encoding/json"
 	"testing"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/access"
@@ -51,7 +49,7 @@ func NewClient(t testing.TB, server *safetool.Server, options ...*ClientOptions)
 		t.Fatalf("the server did not start: %v", err)
 	}
 	serverSide, clientSide := mcp.NewInMemoryTransports()
-	serving, err := gate.SDK.Connect(ctx, &transport{serverSide, o.Principal}, nil)
+	serving, err := gate.SDK.Connect(ctx, bridge.Identified(serverSide, bridge.Caller{Principal: o.Principal, Transport: "memory"}), nil)
 	if err != nil {
 		t.Fatalf("connecting the server: %v", err)
 	}
@@ -69,36 +67,4 @@ func NewClient(t testing.TB, server *safetool.Server, options ...*ClientOptions)
 		_ = gate.Stop(ctx, "memory", "the test ended")
 	})
 	return session
-}
-
-// A transport names the caller of each request, as a front door of package serve
-// does.
-type transport struct {
-	inner mcp.Transport
-	who   access.Principal
-}
-
-func (t *transport) Connect(ctx context.Context) (mcp.Connection, error) {
-	conn, err := t.inner.Connect(ctx)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // a test's plumbing adds nothing
-	}
-	return &connection{conn, t.who}, nil
-}
-
-type connection struct {
-	mcp.Connection
-	who access.Principal
-}
-
-func (c *connection) Read(ctx context.Context) (jsonrpc.Message, error) {
-	msg, err := c.Connection.Read(ctx)
-	if req, ok := msg.(*jsonrpc.Request); ok && err == nil {
-		caller := &bridge.Caller{Principal: c.who, Transport: "memory"}
-		if id, err := json.Marshal(req.ID.Raw()); err == nil && req.IsCall() {
-			caller.Request = string(id)
-		}
-		req.Extra = caller.Extra()
-	}
-	return msg, err //nolint:wrapcheck // the SDK looks for io.EOF
 }
