@@ -1,0 +1,16 @@
+package main
+
+// comparisons are the rows. Their goals are what the project promises.
+var comparisons = []*comparison{
+	// The handler layer: from the receiving middleware on, guarded in full, against
+	// the SDK's typed path with the same constraints in its schema.
+	cost("handler/addtool", [3]float64{0.20, 0.10, 0}, ours((*rig).throughHandler), theirs(typed, (*rig).throughHandler)),
+	// The same against a handler that reads and writes JSON and checks nothing.
+	cost("handler/rawjson", [3]float64{}, ours((*rig).throughHandler), theirs(raw, (*rig).throughHandler)),
+	// From the client to the server and back, in memory.
+	cost("memory/addtool", [3]float64{0.85, 0, 0}, ours((*rig).throughClient), theirs(typed, (*rig).throughClient)),
+	// A server in a process of its own, over standard input and output.
+	cost("stdio/addtool", [3]float64{0.60, 0, 0}, overStdio("ours"), overStdio("theirs")),
+	// By the clock, with the log on disk that a server has by default.
+	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
+}
