@@ -69,6 +69,7 @@ type scratch struct {
 	names         []byte // of the fields
 	hex           []byte
 	sum           []byte
+	size          [8]byte
 }
 
 // A member is one argument, by its places in the scratch's text.
@@ -79,8 +80,9 @@ type member struct {
 }
 
 // Args returns what is recorded of raw, the arguments of a call. valid says that
-// they have passed validation, so that values of closed lists are known to be from
-// them. It takes any bytes: what is no JSON object has a digest and a size alone.
+// they were decoded strictly, no name twice, and have passed validation, so that
+// values of closed lists are known to be from them. Without it raw may be any bytes:
+// what is no JSON object has a digest and a size alone.
 //
 // The digest is an HMAC over the arguments in a canonical form, in which neither
 // the order of members nor the way of writing strings shows. The HMAC of a field is
@@ -90,7 +92,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	s, _ := r.scratch.Get().(*scratch)
 	defer r.scratch.Put(s)
 	s.members, s.text, s.names, s.hex = s.members[:0], s.text[:0], s.names[:0], s.hex[:0]
-	if !jsontext.Value(raw).IsValid() || !s.read(raw, rules) {
+	if !(valid || jsontext.Value(raw).IsValid()) || !s.read(raw, rules) {
 		s.digest.Reset()
 		s.digest.Write([]byte("raw\x00"))
 		s.digest.Write(raw)
@@ -156,6 +158,10 @@ func (s *scratch) read(raw []byte, rules Rules) (ok bool) {
 func (s *scratch) canonical(value []byte) bool {
 	switch value[0] {
 	case '{', '[':
+		if settled(value) {
+			s.text = append(s.text, value...)
+			return true
+		}
 		v := jsontext.Value(bytes.Clone(value))
 		if v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)) != nil {
 			return false
@@ -174,6 +180,23 @@ func (s *scratch) canonical(value []byte) bool {
 		return err == nil
 	default:
 		s.text = append(s.text, value...)
+	}
+	return true
+}
+
+// settled says that a list has only one form anyway: no objects, whose members could
+// stand in another order, no escapes and no white space between its elements.
+func settled(value []byte) bool {
+	inString := false
+	for _, c := range value {
+		switch {
+		case c == '\\':
+			return false
+		case c == '"':
+			inString = !inString
+		case !inString && (c == '{' || c <= ' '):
+			return false
+		}
 	}
 	return true
 }
@@ -199,10 +222,9 @@ func (s *scratch) redact(m *member, valid bool) (f Field) {
 	if rule == RuleLen {
 		return f
 	}
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(name)))
+	binary.BigEndian.PutUint64(s.size[:], uint64(len(name)))
 	s.field.Reset()
-	s.field.Write(size[:])
+	s.field.Write(s.size[:])
 	s.field.Write(name)
 	s.field.Write(value)
 	s.appendHex(s.field)
@@ -243,11 +265,10 @@ func (s *scratch) sortedDigest() {
 	})
 	s.digest.Reset()
 	s.digest.Write([]byte("object\x00"))
-	var size [8]byte
 	for _, m := range s.members {
-		binary.BigEndian.PutUint32(size[:4], uint32(m.value-m.name))
-		binary.BigEndian.PutUint32(size[4:], uint32(m.end-m.value))
-		s.digest.Write(size[:])
+		binary.BigEndian.PutUint32(s.size[:4], uint32(m.value-m.name))
+		binary.BigEndian.PutUint32(s.size[4:], uint32(m.end-m.value))
+		s.digest.Write(s.size[:])
 		s.digest.Write(s.text[m.name:m.end])
 	}
 	s.appendHex(s.digest)

@@ -110,9 +110,10 @@ func traceOf(req mcp.Request) (t audit.Trace) {
 	return audit.Trace{TraceID: strings.ToLower(trace), SpanID: strings.ToLower(span)}
 }
 
-// event returns an event of this flight.
+// event returns an event of this flight. It may be given to recordOnce.
 func (f *flight) event(phase audit.Phase) *audit.Event {
-	e := &audit.Event{Phase: phase, Call: f.call, MCP: f.mcp, Trace: f.trace, Duration: time.Since(f.start)}
+	e, _ := events.Get().(*audit.Event)
+	e.Phase, e.Call, e.MCP, e.Trace, e.Duration = phase, f.call, f.mcp, f.trace, time.Since(f.start)
 	if f.caller != nil {
 		e.Caller = auditCaller(f.caller)
 	}

@@ -127,7 +127,7 @@ func (p *pass) settle(ctx context.Context, v *verdict, c *cleaner) *verdict {
 		e.Outcome.Cause = joinText(e.Outcome.Cause, fmt.Sprintf("issued secrets were redacted from the answer: %v", c.redacted))
 	}
 	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, p.raw, p.feature.rules)
-	err := p.server.recordDetached(ctx, e)
+	err := p.server.recordOnce(context.WithoutCancel(ctx), e)
 	if err == nil || (v != nil && !p.intended) {
 		return nil // a refusal stands whether or not it could be recorded
 	}
@@ -261,7 +261,7 @@ func (p *pass) approve() error {
 func (p *pass) intend(ctx context.Context) error {
 	e := p.event(audit.PhaseIntent)
 	e.Args, e.Decision = p.args, p.decision
-	if err := p.server.record(ctx, e); err != nil {
+	if err := p.server.recordOnce(ctx, e); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))
 		}

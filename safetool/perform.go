@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,13 +25,21 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	if err := p.intend(ctx); err != nil {
 		return answer, err
 	}
-	ctx, cancel := context.WithTimeout(withCall(ctx, p.call), p.feature.limits.Timeout)
-	defer cancel()
-	if err := p.prepare(ctx); err != nil {
+	if CallFrom(ctx) != p.call { // middleware may have gone on with a context of its own
+		ctx = withCall(ctx, p.call)
+	}
+	bounded := newPatience(ctx, p.feature.limits.Timeout)
+	defer bounded.end()
+	if err := p.prepare(bounded); err != nil {
 		return answer, err
 	}
-	return timed(ctx, p, handler)
+	return timed(bounded, p, handler)
 }
+
+var errGoexit = errors.New("the handler ended its goroutine without returning")
+
+// timers are for waiting for handlers. One that was stopped never fires (Go 1.23).
+var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
 
 // How the wait for a handler ended: whoever sets it first.
 const (
@@ -53,7 +62,7 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 		done  = make(chan returned, 1)
 	)
 	go func() {
-		r := returned{err: errors.New("the handler ended its goroutine without returning")} // runtime.Goexit
+		r := returned{err: errGoexit}
 		defer func() {
 			if v := recover(); v != nil {
 				r.err = recovered(v)
@@ -67,8 +76,12 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 		r.answer, r.err = handler(ctx)
 	}()
 	deadline, _ := ctx.Deadline()
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
+	timer, _ := timers.Get().(*time.Timer)
+	timer.Reset(time.Until(deadline))
+	defer func() {
+		timer.Stop()
+		timers.Put(timer)
+	}()
 	select {
 	case r := <-done:
 		return r.answer, p.orTimeout(ctx, r.err)

@@ -25,11 +25,22 @@ func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
 			s.log.Error("the audit log did not take an event", "phase", e.Phase, "call", e.Call, "error", err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
+	bounded := newPatience(ctx, recordTimeout)
+	defer bounded.end()
 	e.Server = s.identity
 	s.redactEvent(e)
-	return s.recorder.Record(ctx, e)
+	return s.recorder.Record(bounded, e)
+}
+
+// events are kept for reuse: a recorder does not keep what it is given.
+var events = sync.Pool{New: func() any { return new(audit.Event) }}
+
+// recordOnce records an event of a pass that nobody uses afterwards.
+func (s *Server) recordOnce(ctx context.Context, e *audit.Event) error {
+	err := s.record(ctx, e)
+	*e = audit.Event{}
+	events.Put(e)
+	return err
 }
 
 // redactEvent takes issued secrets out of whatever in an event is not ours.

@@ -1,0 +1,73 @@
+package safetool
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A patience is a context that ends with its parent, or after a while, or when end is
+// called. Its timer begins when somebody waits for it, which most handlers and a
+// recorder that is not busy never do: a context.WithTimeout for each would be the
+// largest part of what a guarded call costs.
+type patience struct {
+	context.Context
+	until time.Time
+
+	mu     sync.Mutex
+	ended  bool
+	waited context.Context // with a timer, once somebody waits
+	cancel context.CancelFunc
+}
+
+func newPatience(ctx context.Context, most time.Duration) *patience {
+	return &patience{Context: ctx, until: time.Now().Add(most)}
+}
+
+// Deadline implements context.Context.
+func (p *patience) Deadline() (time.Time, bool) {
+	if own, ok := p.Context.Deadline(); ok && own.Before(p.until) {
+		return own, true
+	}
+	return p.until, true
+}
+
+// Done implements context.Context.
+func (p *patience) Done() <-chan struct{} { return p.waiting().Done() }
+
+// Err implements context.Context.
+func (p *patience) Err() error {
+	p.mu.Lock()
+	idle := p.waited == nil && !p.ended
+	p.mu.Unlock()
+	if idle && time.Now().Before(p.until) {
+		return p.Context.Err() //nolint:wrapcheck // a context's
+	}
+	return p.waiting().Err() //nolint:wrapcheck // a context's
+}
+
+// AfterFunc is what package context calls for contexts that are made from this one,
+// where it would otherwise begin a goroutine.
+func (p *patience) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(p.waiting(), f) }
+
+func (p *patience) waiting() context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waited == nil {
+		p.waited, p.cancel = context.WithDeadline(p.Context, p.until)
+		if p.ended {
+			p.cancel()
+		}
+	}
+	return p.waited
+}
+
+// end ends the context, if it has not ended.
+func (p *patience) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
