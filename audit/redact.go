@@ -65,8 +65,8 @@ func derive(key []byte, purpose string) ([]byte, error) {
 type scratch struct {
 	field, digest hash.Hash
 	members       []member
+	at            []int  // of each declared argument, its place among the members and 1
 	text          []byte // canonical names and values
-	names         []byte // of the fields
 	hex           []byte
 	sum           []byte
 	size          [8]byte
@@ -75,8 +75,7 @@ type scratch struct {
 // A member is one argument, by its places in the scratch's text.
 type member struct {
 	name, value, end int
-	rule             Rule
-	known            bool
+	declared         int // which of the rules is its own, or -1
 }
 
 // Args returns what is recorded of raw, the arguments of a call. valid says that
@@ -91,7 +90,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	out := Args{Bytes: len(raw)}
 	s, _ := r.scratch.Get().(*scratch)
 	defer r.scratch.Put(s)
-	s.members, s.text, s.names, s.hex = s.members[:0], s.text[:0], s.names[:0], s.hex[:0]
+	s.members, s.text, s.hex = s.members[:0], s.text[:0], s.hex[:0]
 	if !(valid || jsontext.Value(raw).IsValid()) || !s.read(raw, rules) {
 		s.digest.Reset()
 		s.digest.Write([]byte("raw\x00"))
@@ -100,9 +99,9 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 		out.Digest = string(s.hex)
 		return out
 	}
-	known := 0
-	for _, m := range s.members {
-		if m.known {
+	known, size := 0, 0
+	for i := range s.members {
+		if s.members[i].declared >= 0 {
 			known++
 		}
 	}
@@ -110,16 +109,15 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	if known > 0 {
 		out.Fields = make([]Field, 0, known)
 	}
-	size := 0
 	for i := range s.members {
-		if m := &s.members[i]; m.known {
-			f := s.redact(m, valid)
+		if m := &s.members[i]; m.declared >= 0 {
+			f := s.redact(m, &rules[m.declared], valid)
 			size += len(f.Clear)
 			out.Fields = append(out.Fields, f)
 		}
 	}
-	s.share(out.Fields, size)
-	s.sortedDigest()
+	s.orderedDigest(rules)
+	share(out.Fields, size)
 	all := string(s.hex) // one allocation for all of them
 	out.Digest = all[len(all)-2*macBytes:]
 	for i, from := 0, 0; i < len(out.Fields); i++ {
@@ -135,19 +133,28 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 // false of what is no object.
 func (s *scratch) read(raw []byte, rules Rules) (ok bool) {
 	at := jsonwalk.Space(raw, 0)
-	ok = raw[at] == '{'
+	ok = at < len(raw) && raw[at] == '{'
 	if !ok {
 		return false
 	}
+	if cap(s.at) < len(rules) {
+		s.at = make([]int, len(rules))
+	}
+	s.at = s.at[:len(rules)]
+	clear(s.at)
+	next := 0
 	jsonwalk.EachMember(raw, at, func(name []byte, value int) int {
 		end := jsonwalk.Skip(raw, value)
-		m := member{name: len(s.text)}
-		m.rule, m.known = rules[string(name)]
+		m := member{name: len(s.text), declared: rules.find(name, next)}
 		s.text = append(s.text, name...)
 		m.value = len(s.text)
 		ok = s.canonical(raw[value:end]) && ok
 		m.end = len(s.text)
 		s.members = append(s.members, m)
+		if m.declared >= 0 {
+			next = m.declared + 1
+			s.at[m.declared] = len(s.members)
+		}
 		return end
 	})
 	return ok
@@ -203,10 +210,10 @@ func settled(value []byte) bool {
 
 // redact makes the field of a member. Its HMAC is only marked here: all of them
 // become one string in the end.
-func (s *scratch) redact(m *member, valid bool) (f Field) {
-	name, value := s.text[m.name:m.value], s.text[m.value:m.end]
-	s.names = append(s.names, name...)
-	rule := m.rule
+func (s *scratch) redact(m *member, declared *FieldRule, valid bool) (f Field) {
+	value := s.text[m.value:m.end]
+	f.Name = declared.Name
+	rule := declared.Rule
 	if (value[0] == 't' || value[0] == 'f') && rule == RuleHMAC {
 		rule = RuleClear // a boolean
 	}
@@ -222,35 +229,23 @@ func (s *scratch) redact(m *member, valid bool) (f Field) {
 	if rule == RuleLen {
 		return f
 	}
-	binary.BigEndian.PutUint64(s.size[:], uint64(len(name)))
+	binary.BigEndian.PutUint64(s.size[:], uint64(m.value-m.name))
 	s.field.Reset()
 	s.field.Write(s.size[:])
-	s.field.Write(name)
-	s.field.Write(value)
+	s.field.Write(s.text[m.name:m.end])
 	s.appendHex(s.field)
 	f.HMAC = "-"
 	return f
 }
 
-// share gives the fields their names, out of one string, and copies of the values
-// that are clear, out of one slice: one allocation for all of each.
-func (s *scratch) share(fields []Field, size int) {
-	names, from := string(s.names), 0
-	var all []byte
-	if size > 0 {
-		all = make([]byte, 0, size)
+// share gives the fields copies of their values that are clear, out of one slice.
+func share(fields []Field, size int) {
+	if size == 0 {
+		return
 	}
-	i := 0
-	for j := range s.members {
-		m := &s.members[j]
-		if !m.known {
-			continue
-		}
-		f := &fields[i]
-		i++
-		f.Name = names[from : from+m.value-m.name]
-		from += m.value - m.name
-		if f.Clear != nil {
+	all := make([]byte, 0, size)
+	for i := range fields {
+		if f := &fields[i]; f.Clear != nil {
 			start := len(all)
 			all = append(all, f.Clear...)
 			f.Clear = all[start:len(all):len(all)]
@@ -258,20 +253,35 @@ func (s *scratch) share(fields []Field, size int) {
 	}
 }
 
-// sortedDigest appends the digest of the members in the order of their names.
-func (s *scratch) sortedDigest() {
-	slices.SortFunc(s.members, func(a, b member) int {
-		return bytes.Compare(s.text[a.name:a.value], s.text[b.name:b.value])
-	})
+// orderedDigest appends the digest of the members: the declared ones in their order,
+// then the others by name.
+func (s *scratch) orderedDigest(rules Rules) {
 	s.digest.Reset()
 	s.digest.Write([]byte("object\x00"))
-	for _, m := range s.members {
-		binary.BigEndian.PutUint32(s.size[:4], uint32(m.value-m.name))
-		binary.BigEndian.PutUint32(s.size[4:], uint32(m.end-m.value))
-		s.digest.Write(s.size[:])
-		s.digest.Write(s.text[m.name:m.end])
+	others := len(s.members)
+	for i := range rules {
+		if s.at[i] > 0 {
+			s.digestMember(&s.members[s.at[i]-1])
+			others--
+		}
+	}
+	if others > 0 {
+		s.members = slices.DeleteFunc(s.members, func(m member) bool { return m.declared >= 0 })
+		slices.SortFunc(s.members, func(a, b member) int {
+			return bytes.Compare(s.text[a.name:a.value], s.text[b.name:b.value])
+		})
+		for i := range s.members {
+			s.digestMember(&s.members[i])
+		}
 	}
 	s.appendHex(s.digest)
+}
+
+func (s *scratch) digestMember(m *member) {
+	binary.BigEndian.PutUint32(s.size[:4], uint32(m.value-m.name))
+	binary.BigEndian.PutUint32(s.size[4:], uint32(m.end-m.value))
+	s.digest.Write(s.size[:])
+	s.digest.Write(s.text[m.name:m.end])
 }
 
 func (s *scratch) appendHex(h hash.Hash) {

@@ -33,7 +33,7 @@ func shown(a audit.Args) string {
 func TestRedactionByRule(t *testing.T) {
 	t.Parallel()
 	r := redactor(t, 1)
-	rules := audit.Rules{"city": audit.RuleClosed, "note": audit.RuleHMAC, "on": audit.RuleHMAC, "open": audit.RuleClear, "len": audit.RuleLen, "gone": audit.RuleDrop, "list": audit.RuleHMAC, "obj": audit.RuleHMAC}
+	rules := audit.Rules{{"city", audit.RuleClosed}, {"note", audit.RuleHMAC}, {"on", audit.RuleHMAC}, {"open", audit.RuleClear}, {"len", audit.RuleLen}, {"gone", audit.RuleDrop}, {"list", audit.RuleHMAC}, {"obj", audit.RuleHMAC}}
 	raw := `{"city":"Paris","note":"häßlich","on":true,"open":{"a": 1},"len":"12345","gone":"canary-gone","list":[1,2,3],"obj":{"k":1},"canary-name":1}`
 	a := r.Args(json.RawMessage(raw), rules, true)
 	if a.Bytes != len(raw) || a.Unknown != 1 || len(a.Fields) != 8 {
@@ -73,7 +73,7 @@ func TestRedactionByRule(t *testing.T) {
 func TestEqualValuesJoinWithinAFieldAndNotAcross(t *testing.T) {
 	t.Parallel()
 	r, other := redactor(t, 1), redactor(t, 2)
-	rules := audit.Rules{"a": audit.RuleHMAC, "b": audit.RuleHMAC}
+	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleHMAC}}
 	one := r.Args(json.RawMessage(`{"a":"same","b":"same"}`), rules, true)
 	two := r.Args(json.RawMessage(`{ "b" : "other" , "a" : "s\u0061me" }`), rules, true)
 	if one.Fields[0].HMAC == one.Fields[1].HMAC {
@@ -119,7 +119,7 @@ func TestARedactorRefusesAShortKey(t *testing.T) {
 func TestRedactionIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	r := redactor(t, 1)
-	rules := audit.Rules{"a": audit.RuleHMAC, "b": audit.RuleClear}
+	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleClear}}
 	want := shown(r.Args(json.RawMessage(`{"a":"x","b":"y"}`), rules, true))
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRedactionIsSafeForConcurrentUse(t *testing.T) {
 // Any bytes have an answer, whose line is one line of JSON that reads back.
 func FuzzArgs(f *testing.F) {
 	r := redactor(f, 1)
-	rules := audit.Rules{"a": audit.RuleHMAC, "b": audit.RuleClosed, "c": audit.RuleClear, "d": audit.RuleLen, "e": audit.RuleDrop}
+	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleClosed}, {"c", audit.RuleClear}, {"d", audit.RuleLen}, {"e", audit.RuleDrop}}
 	for _, seed := range []string{`{}`, `{"a":"x","b":"y","c":[1,{"d":"\ud83d\ude00"}],"d":"","e":null}`, `{`, `{"a":1,"a":2}`, `{"a":"\ud800"}`, "\xff", `[`, `"`, `{"c":"\u2028\n"}`, ` `, `null`, `7`} {
 		f.Add([]byte(seed), true)
 	}

@@ -30,6 +30,36 @@ func ParseRule(tag string) (Rule, error) {
 	return 0, errors.New("an audit tag is clear, hmac, len or drop")
 }
 
-// Rules are the rules of the arguments that a tool declares, by name. An argument
+// Rules are the rules of the arguments that a tool declares, in its order. An argument
 // that is not among them is only counted.
-type Rules map[string]Rule
+type Rules []FieldRule
+
+// A FieldRule is the rule of one argument.
+type FieldRule struct {
+	Name string
+	Rule Rule
+}
+
+// Of returns the rule of an argument, and whether it is declared.
+func (r Rules) Of(name string) (Rule, bool) {
+	for i := range r {
+		if r[i].Name == name {
+			return r[i].Rule, true
+		}
+	}
+	return 0, false
+}
+
+// find returns which argument a name is, looking first where it is if they come in
+// the order of their declaration, or -1.
+func (r Rules) find(name []byte, next int) int {
+	if next < len(r) && r[next].Name == string(name) {
+		return next
+	}
+	for i := range r {
+		if r[i].Name == string(name) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,6 +1,9 @@
 package limit
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Slots counts what is running under each key. The zero value is ready; it is
 // safe for concurrent use. A key that nothing runs under takes no memory.
@@ -43,3 +46,19 @@ func (s *Slots) InUse(key string) int {
 	defer s.mu.Unlock()
 	return s.inUse[key]
 }
+
+// A Gauge counts what is running of one thing. The zero value is ready; it is safe for
+// concurrent use and must not be copied.
+type Gauge struct{ inUse atomic.Int64 }
+
+// Acquire takes a slot unless max are taken, and reports whether it did.
+func (g *Gauge) Acquire(max int) bool {
+	if g.inUse.Add(1) <= int64(max) {
+		return true
+	}
+	g.inUse.Add(-1)
+	return false
+}
+
+// Release gives a slot back. Each successful Acquire is released exactly once.
+func (g *Gauge) Release() { g.inUse.Add(-1) }

@@ -30,10 +30,11 @@ const (
 type feature struct {
 	kind   string // "tool", "resource", "resource template" or "prompt"
 	name   string // a resource's URI, a template's URI template
-	slot   string // its key among the slots
 	policy Policy
 	limits limit.Limits
 	rules  audit.Rules
+
+	running *limit.Gauge // its calls
 }
 
 type resource struct {
@@ -125,7 +126,7 @@ func (s *Server) newFeature(kind, name string, p Policy) (feature, error) {
 	if kind != "tool" && p.Risk != ReadOnly {
 		return feature{}, fmt.Errorf("a %s is read: its Risk must be ReadOnly; what changes the world is a tool", kind)
 	}
-	return feature{kind: kind, name: name, slot: kind + " " + name, policy: p.clone(), limits: p.Limits.Or(s.limits)}, nil
+	return feature{kind: kind, name: name, running: new(limit.Gauge), policy: p.clone(), limits: p.Limits.Or(s.limits)}, nil
 }
 
 func (s *Server) addResource(r *mcp.Resource, p Policy, h mcp.ResourceHandler) error {
@@ -140,7 +141,7 @@ func (s *Server) addResource(r *mcp.Resource, p Policy, h mcp.ResourceHandler) e
 		return err
 	}
 	definition := *r
-	f.rules = audit.Rules{"uri": audit.RuleClear} // declared, so not the caller's words
+	f.rules = audit.Rules{{Name: "uri", Rule: audit.RuleClear}} // declared, so not the caller's words
 	err = put(&s.catalogue.mu, &s.catalogue.resources, r.URI,
 		&resource{feature: f, definition: &definition, handler: h, mimeType: r.MIMEType})
 	if err != nil {
@@ -163,7 +164,7 @@ func (s *Server) addTemplate(t *mcp.ResourceTemplate, p Policy, h mcp.ResourceHa
 		return err
 	}
 	definition := *t
-	f.rules = audit.Rules{"uri": audit.RuleHMAC}
+	f.rules = audit.Rules{{Name: "uri", Rule: audit.RuleHMAC}}
 	err = put(&s.catalogue.mu, &s.catalogue.templates, t.URITemplate,
 		&resource{feature: f, template: &definition, matches: tmpl.Regexp(), handler: h, mimeType: t.MIMEType})
 	if err != nil {
@@ -181,9 +182,8 @@ func (s *Server) addPrompt(p *mcp.Prompt, policy Policy, h mcp.PromptHandler) er
 	if err != nil {
 		return err
 	}
-	f.rules = audit.Rules{}
 	for _, a := range p.Arguments {
-		f.rules[a.Name] = audit.RuleHMAC
+		f.rules = append(f.rules, audit.FieldRule{Name: a.Name, Rule: audit.RuleHMAC})
 	}
 	definition := *p
 	if err := put(&s.catalogue.mu, &s.catalogue.prompts, p.Name, &prompt{f, &definition, h}); err != nil {

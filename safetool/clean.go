@@ -205,11 +205,12 @@ func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) stri
 		return cause
 	}
 	for name, value := range members {
-		if rules[name] == audit.RuleClear {
+		rule, known := rules.Of(name)
+		if rule == audit.RuleClear {
 			continue
 		}
 		label := "[argument]"
-		if _, known := rules[name]; known {
+		if known {
 			label = "[" + name + "]"
 		}
 		cause = withoutValue(cause, value, label)

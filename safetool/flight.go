@@ -86,8 +86,13 @@ func (s *Server) newFlight(method string, req mcp.Request) *flight {
 // clipped keeps a client's word for a protocol version out of the log unless it
 // looks like one.
 func clipped(version string) string {
-	if len(version) != len(versionStateless) || strings.Trim(version, "0123456789-") != "" {
+	if len(version) != len(versionStateless) {
 		return ""
+	}
+	for _, c := range []byte(version) {
+		if c != '-' && (c < '0' || c > '9') {
+			return ""
+		}
 	}
 	return version
 }

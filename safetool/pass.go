@@ -74,9 +74,14 @@ func (f *flight) newPass(feature *feature, tool string) *pass {
 		f.start = time.Now() // what a person took to answer is not the handler's time
 	}
 	f.passed, f.asked = true, false
-	return &pass{flight: f, feature: feature, call: &Call{
-		id: f.call, tool: tool, principal: f.caller.Principal, logger: f.server.log,
-	}}
+	both := &struct { // one allocation
+		pass pass
+		call Call
+	}{}
+	p, c := &both.pass, &both.call
+	c.id, c.tool, c.principal, c.logger = f.call, tool, f.caller.Principal, f.server.log
+	p.flight, p.feature, p.call = f, feature, c
+	return p
 }
 
 // close ends the pass for everybody: a handler part that middleware left running
@@ -148,7 +153,7 @@ func (p *pass) enter(arguments []byte) error {
 	if !s.callerSlots.Acquire(caller, s.limits.CallerConcurrency) {
 		return busy("caller_concurrency", "You have too many calls running at once on this server.")
 	}
-	if !s.featureSlots.Acquire(p.feature.slot, p.feature.limits.Concurrency) {
+	if !p.feature.running.Acquire(p.feature.limits.Concurrency) {
 		s.callerSlots.Release(caller)
 		return busy("concurrency", fmt.Sprintf("Too many calls of %s are running at once.", p.feature.name))
 	}
@@ -179,7 +184,7 @@ func busy(rule, message string) *refusal {
 
 func (p *pass) releaseSlots() {
 	p.server.callerSlots.Release(p.caller.Principal.ID)
-	p.server.featureSlots.Release(p.feature.slot)
+	p.feature.running.Release()
 }
 
 // observes says that the server only records what it would have refused, and

@@ -38,8 +38,12 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 
 var errGoexit = errors.New("the handler ended its goroutine without returning")
 
-// timers are for waiting for handlers. One that was stopped never fires (Go 1.23).
-var timers = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
+// timers and signals are for waiting for handlers. A timer that was stopped never
+// fires (Go 1.23).
+var (
+	timers  = sync.Pool{New: func() any { return time.NewTimer(time.Hour) }}
+	signals = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
+)
 
 // How the wait for a handler ended: whoever sets it first.
 const (
@@ -52,50 +56,49 @@ const (
 // when its time is over, whatever it does. A caller who cancels does not cut the
 // wait short: the handler learns it from its context, and what it then returns is
 // the truth of what happened.
-func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A, error)) (answer A, err error) {
-	type returned struct {
+func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A, error)) (A, error) {
+	type handoff struct {
+		ended  atomic.Int32
 		answer A
 		err    error
 	}
-	var (
-		ended atomic.Int32
-		done  = make(chan returned, 1)
-	)
+	h := &handoff{err: errGoexit}
+	done, _ := signals.Get().(chan struct{})
 	go func() {
-		r := returned{err: errGoexit}
 		defer func() {
 			if v := recover(); v != nil {
-				r.err = recovered(v)
+				h.err = recovered(v)
 			}
-			if ended.CompareAndSwap(handlerRunning, handlerReturned) {
-				done <- r
+			if h.ended.CompareAndSwap(handlerRunning, handlerReturned) {
+				done <- struct{}{}
 				return
 			}
-			p.late(r.err)
+			p.late(h.err)
 		}()
-		r.answer, r.err = handler(ctx)
+		h.answer, h.err = handler(ctx)
 	}()
-	deadline, _ := ctx.Deadline()
 	timer, _ := timers.Get().(*time.Timer)
-	timer.Reset(time.Until(deadline))
-	defer func() {
-		timer.Stop()
-		timers.Put(timer)
-	}()
+	timer.Reset(p.feature.limits.Timeout)
+	abandoned := false
 	select {
-	case r := <-done:
-		return r.answer, p.orTimeout(ctx, r.err)
+	case <-done:
 	case <-timer.C:
+		p.server.running.add() // for the goroutine, until it returns
+		p.abandoned = true
+		if abandoned = h.ended.CompareAndSwap(handlerRunning, handlerAbandoned); !abandoned {
+			p.abandoned = false // it returned just now
+			p.server.running.done()
+			<-done
+		}
 	}
-	p.server.running.add() // for the goroutine, until it returns
-	p.abandoned = true
-	if ended.CompareAndSwap(handlerRunning, handlerAbandoned) {
-		return answer, errTimedOut
+	timer.Stop()
+	timers.Put(timer)
+	signals.Put(done) // empty: who abandoned it is never signalled
+	if abandoned {
+		var none A
+		return none, errTimedOut
 	}
-	p.abandoned = false // it returned just now
-	p.server.running.done()
-	r := <-done
-	return r.answer, p.orTimeout(ctx, r.err)
+	return h.answer, p.orTimeout(ctx, h.err)
 }
 
 // orTimeout calls an error what it is when the handler gave up because its time

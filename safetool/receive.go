@@ -157,7 +157,7 @@ func (f *flight) sdkWords(err error) *jsonrpc.Error {
 func (f *flight) dispatch(ctx context.Context, next mcp.MethodHandler, req mcp.Request) (mcp.Result, error) {
 	inner, refused := f.admit(req)
 	if refused != nil {
-		return nil, f.turnAway(ctx, refused, f.server.argumentsOf(map[string]string{"name": f.name}, audit.Rules{"name": audit.RuleHMAC}))
+		return nil, f.turnAway(ctx, refused, f.server.argumentsOf(map[string]string{"name": f.name}, audit.Rules{{Name: "name", Rule: audit.RuleHMAC}}))
 	}
 	res, err := next(ctx, f.method, inner)
 	if err == nil {
@@ -245,7 +245,7 @@ func (f *flight) admitSubscription(ctx context.Context, req mcp.Request) error {
 	for _, uri := range uris {
 		r := f.server.catalogue.resource(uri)
 		if r == nil || !r.policy.visible(who) || who.MissingScope(r.policy.Scopes) != "" {
-			return f.turnAway(ctx, notFound("resource"), f.server.argumentsOf(map[string]string{"uri": uri}, audit.Rules{"uri": audit.RuleHMAC}))
+			return f.turnAway(ctx, notFound("resource"), f.server.argumentsOf(map[string]string{"uri": uri}, audit.Rules{{Name: "uri", Rule: audit.RuleHMAC}}))
 		}
 	}
 	return nil

@@ -74,10 +74,9 @@ type Server struct {
 	cursors  *sealer
 	pageSize int
 
-	catalogue    catalogue
-	callerSlots  limit.Slots // by principal
-	featureSlots limit.Slots // by what is called
-	running      tally
+	catalogue   catalogue
+	callerSlots limit.Slots // by principal
+	running     tally
 }
 
 // NewServer returns a server that offers nothing yet: add to it with [AddTool]

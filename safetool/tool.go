@@ -175,13 +175,13 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Fi
 		old.OutputSchema = nil
 		t.legacy = &old
 	}
-	t.rules = make(audit.Rules, len(fields))
+	t.rules = make(audit.Rules, 0, len(fields))
 	for _, f := range fields {
 		rule, err := ruleOf(f)
 		if err != nil {
 			return err
 		}
-		t.rules[f.Name] = rule
+		t.rules = append(t.rules, audit.FieldRule{Name: f.Name, Rule: rule})
 	}
 	if err := put(&s.catalogue.mu, &s.catalogue.tools, t.name, t); err != nil {
 		return err

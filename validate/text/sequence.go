@@ -1,26 +1,20 @@
 package text
 
-import (
-	"strings"
-	"unicode/utf8"
-)
-
 const (
 	escape = '\x1b'
 	bell   = '\a'
+	cancel = '\x18'
+	sub    = '\x1a'
 )
 
-// longest bounds what a sequence that carries a string may carry, in bytes. One
-// without an end within that loses its introducer alone, and what follows can be
-// read: a text is not to be swallowed by an unfinished sequence.
-const longest = 4 << 10
+// longest bounds what a sequence that carries a string may carry, in bytes: more
+// than the longest piece of a picture that programs send at once.
+const longest = 8 << 10
 
-// sequence returns the end of the escape sequence that begins at, with ESC or with a
-// control of eight bits (ECMA-48, section 5.4 and 5.6).
-func sequence(s string, at int) int {
-	r, size := utf8.DecodeRuneInString(s[at:])
-	at += size
-	if r == escape {
+// sequence returns the end of an escape sequence of which at is what follows its
+// first character, ESC or a control of eight bits (ECMA-48, sections 5.3 to 5.6).
+func sequence(s string, first rune, at int) int {
+	if first == escape {
 		if at == len(s) {
 			return at
 		}
@@ -29,13 +23,13 @@ func sequence(s string, at int) int {
 			return short(s, at)
 		}
 		at++
-		r = rune(c) + 0x40 // ESC and a character from @ to _ are a control of eight bits
+		first = rune(c) + 0x40 // ESC and a character from @ to _ are a control of eight bits
 	}
-	switch r {
+	switch first {
 	case 0x9b: // CSI
-		return csi(s, at)
+		return control(s, at)
 	case 0x90, 0x98, 0x9d, 0x9e, 0x9f: // DCS, SOS, OSC, PM, APC
-		return stringed(s, at)
+		return carried(s, at)
 	}
 	return at
 }
@@ -43,42 +37,44 @@ func sequence(s string, at int) int {
 // short ends a sequence of ESC, intermediates and a final character. Where it is
 // none, ESC alone is taken out.
 func short(s string, at int) int {
-	end := at
-	for end < len(s) && s[end] >= 0x20 && s[end] <= 0x2f {
-		end++
-	}
+	end := span(s, at, 0x20, 0x2f)
 	if end < len(s) && s[end] >= 0x30 && s[end] <= 0x7e {
 		return end + 1
 	}
 	return at
 }
 
-// csi ends a control sequence: parameters, intermediates, a final character.
-func csi(s string, at int) int {
-	end := at
-	for end < len(s) && s[end] >= 0x30 && s[end] <= 0x3f {
-		end++
-	}
-	for end < len(s) && s[end] >= 0x20 && s[end] <= 0x2f {
-		end++
-	}
+// control ends a control sequence: parameters, intermediates, a final character.
+// Where it is none, what introduces it alone is taken out.
+func control(s string, at int) int {
+	end := span(s, span(s, at, 0x30, 0x3f), 0x20, 0x2f)
 	if end < len(s) && s[end] >= 0x40 && s[end] <= 0x7e {
 		return end + 1
 	}
 	return at
 }
 
-// stringed ends a sequence that carries a string: with ST, or BEL as xterm has it.
-func stringed(s string, at int) int {
-	window := s[at:min(len(s), at+longest)]
-	for i, r := range window {
-		switch {
-		case r == bell:
-			return at + i + 1
-		case r == 0x9c:
-			return at + i + 2
-		case r == escape && strings.HasPrefix(window[i:], "\x1b\\"):
-			return at + i + 2
+// span returns the end of the bytes in a range that begin at.
+func span(s string, at int, from, to byte) int {
+	for at < len(s) && s[at] >= from && s[at] <= to {
+		at++
+	}
+	return at
+}
+
+// carried ends a string that a sequence carries: with BEL, as xterm has it; with CAN
+// or SUB; and before the next sequence, which a terminal obeys wherever it stands and
+// which ST, the proper end, is too. Since no string reaches into the next sequence, a
+// text full of introducers is still looked at only once.
+func carried(s string, at int) int {
+	for i := at; i < min(len(s), at+longest); i++ {
+		switch c := s[i]; {
+		case c == '\n' || c == '\r':
+			return at
+		case c == bell || c == cancel || c == sub:
+			return i + 1
+		case c == escape || (c == 0xc2 && i+1 < len(s) && s[i+1] >= 0x80 && s[i+1] <= 0x9f):
+			return i
 		}
 	}
 	return at

@@ -1,127 +1,64 @@
 // Package text takes out of text what a reader cannot see: what tells a language
 // model, or a terminal, something that the person beside it does not read.
 //
-//	clean := text.Clean("Paris\u200b\x1b[31m")  // "Paris"
+//	clean := text.Clean("Paris\u200b\x1b[31m") // "Paris"
 //
-// Taken out are control characters other than tab and the ends of lines; escape
-// sequences for terminals, whole (ECMA-48; OSC 8 hides links, OSC 52 writes the
-// clipboard); the bidirectional embeddings, overrides and isolates that show text in
-// another order than it has (CVE-2021-42574); tags, zero-width characters, fillers
-// and variation selectors, which carry whole hidden texts; and noncharacters. What is
-// not UTF-8 becomes U+FFFD.
+// # What is taken out
 //
-// What writing needs stays: the joiners of Arabic and Indic scripts between letters
-// of theirs and of emoji sequences, the selectors of emoji and of ideographs, one
-// each, direction marks in texts that have letters written from right to left, and
-// the flags of England, Scotland and Wales, which are made of tags.
+//   - Escape sequences for terminals, whole: CSI, OSC, DCS, SOS, PM, APC and the short
+//     ones, begun by ESC or by a control of eight bits (ECMA-48 section 5; OSC 8 hides
+//     a link, OSC 52 writes the clipboard). One that carries a string ends where a
+//     terminal ends it, but goes no further than its line and 8 KiB; where no end comes
+//     by then, its introducer alone is taken out and the rest can be read, so that
+//     what is unfinished does not swallow what follows.
+//   - Controls (C0, DEL, C1) other than tab, line feed and carriage return.
+//   - Bidirectional embeddings, overrides and isolates, balanced or not: they show text
+//     in another order than it has (CVE-2021-42574).
+//   - Tags (U+E0000 to U+E007F), zero-width spaces and joiners, the soft hyphen,
+//     invisible operators, fillers, interlinear annotation, variation selectors that
+//     select nothing, and all else that Unicode lets a font ignore
+//     (Default_Ignorable_Code_Point), assigned or not: each has carried whole hidden
+//     texts.
+//   - Format characters of hieroglyphs, musical and shorthand notation, which show
+//     nothing outside of a specialist's program; and noncharacters.
+//   - What is not UTF-8: each such byte becomes U+FFFD, as JSON decoders have it.
 //
-// Cleaning what is clean changes nothing and allocates nothing, and nothing that is
-// taken out can leave behind something that would have to be.
+// # What stays
+//
+//   - A joiner or non-joiner between letters of a script in which it shapes them, such
+//     as Persian, Hindi or Sinhala, or at the end of a word of one; and the joiner
+//     between two emoji (Unicode, chapter 23.2; UAX #29, rule GB11).
+//   - One variation selector after a character that has such variants: an emoji, a
+//     keycap, an ideograph, a Mongolian letter, a mathematical sign.
+//   - The flags of England, Scotland and Wales, which are made of tags (UTS #51, annex
+//     C). No other word in tags is a flag.
+//   - The marks LRM, RLM and ALM, which put punctuation and numbers into their place,
+//     on a line that has letters written from right to left; one in a place, and not
+//     between two letters, whose order it could change.
+//   - Spaces of every width, line and paragraph separators, and private use, which
+//     shows as a box or as an icon.
+//
+// What stays can still carry a bit at each character that it belongs to. It cannot
+// carry a text beside the one that is read.
+//
+// Cleaning what is clean changes nothing, and nothing that is taken out leaves behind
+// something that would have to be. The functions are safe for concurrent use.
 package text
 
-import (
-	"strings"
-	"unicode/utf8"
-)
-
-// Clean returns s without what a reader cannot see, or s itself.
+// Clean returns s without what a reader cannot see: s itself, without allocating,
+// where that is all of it. The result is valid UTF-8 and has at most as many
+// characters as s; it has more bytes only where s is not UTF-8, since U+FFFD takes
+// three. Clean of it is the same again.
 func Clean(s string) string {
-	at := firstDoubt(s)
-	if at < 0 {
+	at := plain(s, 0)
+	if at == len(s) {
 		return s
 	}
 	c := cleaner{in: s}
-	if !c.run(at) {
-		return s
+	c.run(at)
+	clean := c.result()
+	if c.marked {
+		clean = withoutIdleMarks(clean)
 	}
-	return c.out.String()
-}
-
-// firstDoubt returns the offset of the first byte that is not plain ASCII, or -1.
-func firstDoubt(s string) int {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= 0x7f || (c < ' ' && c != '\n' && c != '\t' && c != '\r') {
-			return i
-		}
-	}
-	return -1
-}
-
-// A cleaner goes through a text once.
-type cleaner struct {
-	in   string
-	out  strings.Builder
-	last rune // the last character that stays
-	rtl  int8 // whether there are letters from right to left: 0 not looked yet
-}
-
-// run cleans the text, of which everything before at is plain, and reports whether
-// that changes it.
-func (c *cleaner) run(at int) (changed bool) {
-	if at > 0 {
-		c.last = rune(c.in[at-1])
-	}
-	from := 0 // of what stays and has not been written
-	for at < len(c.in) {
-		r, size := utf8.DecodeRuneInString(c.in[at:])
-		broken := r == utf8.RuneError && size == 1
-		if !broken && (plain(r) || !hidden(r)) {
-			c.last = r
-			at += size
-			continue
-		}
-		end, stays := at+size, false
-		if !broken {
-			end, stays = c.judge(r, at, size)
-		}
-		if stays {
-			c.last = r
-			at = end
-			continue
-		}
-		changed = true
-		c.out.WriteString(c.in[from:at])
-		if broken {
-			c.out.WriteRune(utf8.RuneError)
-			c.last = utf8.RuneError
-		}
-		at, from = end, end
-	}
-	if changed {
-		c.out.WriteString(c.in[from:])
-	}
-	return changed
-}
-
-// judge decides about a character that could hide something: whether it stays, and
-// where what it belongs to ends.
-func (c *cleaner) judge(r rune, at, size int) (end int, stays bool) {
-	end = at + size
-	switch {
-	case r == escape || isC1(r):
-		return sequence(c.in, at), false
-	case r == zwj || r == zwnj:
-		next, _ := utf8.DecodeRuneInString(c.in[end:])
-		return end, joins(c.last, r, next)
-	case isMark(r):
-		return end, !isMark(c.last) && c.hasRTL()
-	case isSelector(r):
-		next, _ := utf8.DecodeRuneInString(c.in[end:])
-		return end, selects(c.last, r, next)
-	case isTag(r):
-		if n := flag(c.in[at:]); c.last == blackFlag && n > 0 {
-			return at + n, true
-		}
-	}
-	return end, false
-}
-
-func (c *cleaner) hasRTL() bool {
-	if c.rtl == 0 {
-		c.rtl = -1
-		if strings.ContainsFunc(c.in, rightToLeft) {
-			c.rtl = 1
-		}
-	}
-	return c.rtl > 0
+	return clean
 }
