@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Principal is the authenticated caller of a request. It is a value that
 // nobody changes once an authenticator has made it; the slices are shared, so
@@ -24,11 +27,19 @@ type Principal struct {
 	Roles, Scopes []string
 }
 
-// NewPrincipal returns a principal whose ID is made from issuer and subject
-// (RFC 7519 sections 4.1.1 and 4.1.2: a subject is unique only with its issuer).
+// NewPrincipal returns a principal whose ID is made from issuer and subject, since a
+// subject is unique only with its issuer (RFC 7519 sections 4.1.1 and 4.1.2). A bar in
+// the issuer is escaped, so that no two pairs have one ID; without an issuer or a
+// subject there is no ID, and the principal is nobody.
 func NewPrincipal(issuer, subject string) Principal {
-	return Principal{ID: issuer + "|" + subject, Issuer: issuer, Subject: subject}
+	p := Principal{Issuer: issuer, Subject: subject}
+	if issuer != "" && subject != "" {
+		p.ID = escaper.Replace(issuer) + "|" + subject
+	}
+	return p
 }
+
+var escaper = strings.NewReplacer("%", "%25", "|", "%7C")
 
 // Known reports whether an authenticator has named the caller.
 func (p Principal) Known() bool { return p.ID != "" }
