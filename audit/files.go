@@ -58,7 +58,7 @@ func (osDisk) cut(path string, size int64) error {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	return err //nolint:wrapcheck // names the path
+	return err
 }
 
 func (osDisk) syncDir(dir string) error { return syncDir(dir) }
@@ -76,7 +76,7 @@ func syncDir(dir string) error {
 	if cerr := d.Close(); err == nil {
 		err = cerr
 	}
-	return err //nolint:wrapcheck // names the path
+	return err
 }
 
 // A segmentFile is a segment by its number.

@@ -50,7 +50,7 @@ func ownKey(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("audit: there is a log in %s but not its key: put the file %q back, or give Options.Key, or begin a log in another directory", dir, keyFile)
 	}
 	key = make([]byte, minKey)
-	rand.Read(key) //nolint:errcheck // crypto/rand.Read never fails (Go 1.24)
+	rand.Read(key)
 	if err := writeOnce(path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return nil, fmt.Errorf("audit: writing the key: %w", err)
 	}

@@ -211,7 +211,7 @@ func (l *Log) closeFile() error {
 	}
 	f := l.file
 	l.file = nil
-	return f.Close() //nolint:wrapcheck // names the path
+	return f.Close()
 }
 
 // begin begins the next segment.

@@ -91,7 +91,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	s, _ := r.scratch.Get().(*scratch)
 	defer r.scratch.Put(s)
 	s.members, s.text, s.hex = s.members[:0], s.text[:0], s.hex[:0]
-	if !(valid || jsontext.Value(raw).IsValid()) || !s.read(raw, rules) {
+	if (!valid && !jsontext.Value(raw).IsValid()) || !s.read(raw, rules) {
 		s.digest.Reset()
 		s.digest.Write([]byte("raw\x00"))
 		s.digest.Write(raw)

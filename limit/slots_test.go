@@ -96,3 +96,37 @@ func TestNeverMoreAtOnceThanAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestAGaugeNeverHoldsMoreThanItsBound(t *testing.T) {
+	t.Parallel()
+	var g limit.Gauge
+	const most = 3
+	var running, peak atomic.Int64
+	var group sync.WaitGroup
+	for range 16 {
+		group.Go(func() {
+			for range 500 {
+				if !g.Acquire(most) {
+					continue
+				}
+				n := running.Add(1)
+				for p := peak.Load(); n > p && !peak.CompareAndSwap(p, n); p = peak.Load() {
+				}
+				running.Add(-1)
+				g.Release()
+			}
+		})
+	}
+	group.Wait()
+	if p := peak.Load(); p > most || p == 0 {
+		t.Errorf("%d at once", p)
+	}
+	for range most {
+		if !g.Acquire(most) {
+			t.Error("a slot was lost")
+		}
+	}
+	if g.Acquire(most) {
+		t.Error("the bound does not hold")
+	}
+}

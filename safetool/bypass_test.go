@@ -298,7 +298,8 @@ func TestAnswersThatNobodyAskedForNeverReachAHandler(t *testing.T) {
 	safetool.AddTool(server, &mcp.Tool{Name: "asks"}, open,
 		func(_ context.Context, req *mcp.CallToolRequest, _ struct {
 			N int `json:"n,omitempty"`
-		}) (*mcp.CallToolResult, any, error) {
+		},
+		) (*mcp.CallToolResult, any, error) {
 			if len(req.Params.InputResponses) == 0 {
 				return &mcp.CallToolResult{RequestState: "mine", InputRequests: mcp.InputRequestMap{"ok": &mcp.ElicitParams{Message: "Sure?"}}}, nil, nil
 			}
@@ -331,8 +332,10 @@ func TestAnswersThatNobodyAskedForNeverReachAHandler(t *testing.T) {
 		t.Fatalf("first round: %+v, %v", first, err)
 	}
 	refusedWith("other arguments", client, &mcp.CallToolParams{Name: "asks", Arguments: map[string]any{"n": 2}, InputResponses: yes, RequestState: first.RequestState})
-	refusedWith("an answer not asked for", client, &mcp.CallToolParams{Name: "asks", Arguments: map[string]any{"n": 1},
-		InputResponses: mcp.InputResponseMap{"other": &mcp.ElicitResult{Action: "accept"}}, RequestState: first.RequestState})
+	refusedWith("an answer not asked for", client, &mcp.CallToolParams{
+		Name: "asks", Arguments: map[string]any{"n": 1},
+		InputResponses: mcp.InputResponseMap{"other": &mcp.ElicitResult{Action: "accept"}}, RequestState: first.RequestState,
+	})
 	refusedWith("another tool", client, &mcp.CallToolParams{Name: "hello", Arguments: map[string]any{"name": "Ada"}, InputResponses: yes, RequestState: first.RequestState})
 	flipped := []byte(first.RequestState)
 	flipped[len(flipped)/2] ^= 1

@@ -98,8 +98,10 @@ func (s *Server) explain(ctx context.Context, err error) verdict {
 	}
 	cause := errorText(err)
 	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
-		return verdict{status: audit.StatusCancelled, code: CodeCancelled, cause: cause,
-			problem: &Problem{Code: CodeCancelled, Category: CategoryCaller, Message: "The call was cancelled.", Retry: true}}
+		return verdict{
+			status: audit.StatusCancelled, code: CodeCancelled, cause: cause,
+			problem: &Problem{Code: CodeCancelled, Category: CategoryCaller, Message: "The call was cancelled.", Retry: true},
+		}
 	}
 	switch {
 	case errors.As(err, &words):

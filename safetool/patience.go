@@ -11,12 +11,12 @@ import (
 // recorder that is not busy never do: a context.WithTimeout for each would be the
 // largest part of what a guarded call costs.
 type patience struct {
-	context.Context
-	until time.Time
+	context.Context //nolint:containedctx // it is a context
+	until           time.Time
 
 	mu     sync.Mutex
 	ended  bool
-	waited context.Context // with a timer, once somebody waits
+	waited context.Context //nolint:containedctx // with a timer, once somebody waits
 	cancel context.CancelFunc
 }
 

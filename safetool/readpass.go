@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -147,13 +148,11 @@ func (p *prompt) checkArguments(given map[string]string) error {
 		}
 	}
 	if known < len(given) {
-		names := ""
+		declared := make([]string, len(p.definition.Arguments))
 		for i, a := range p.definition.Arguments {
-			if i > 0 {
-				names += ", "
-			}
-			names += a.Name
+			declared[i] = a.Name
 		}
+		names := strings.Join(declared, ", ")
 		message := "There are arguments that this prompt does not take; it takes none."
 		if names != "" {
 			message = "There are arguments that this prompt does not take; it takes " + names + "."

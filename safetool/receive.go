@@ -76,8 +76,7 @@ func (f *flight) recorded(ctx context.Context, answer func() (mcp.Result, error)
 		return res, f.reworded(ctx, err, false)
 	}
 	res, err := answer()
-	var known *turnedAway
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*turnedAway](err); ok {
 		return nil, known.wire
 	}
 	if err != nil {
@@ -140,8 +139,10 @@ func (f *flight) sdkWords(err error) *jsonrpc.Error {
 	if !errors.As(err, &wrapped) {
 		return nil
 	}
-	p := Problem{Code: CodeInvalidArguments, Category: CategoryCaller, Reference: f.call,
-		Message: "The parameters of this method do not have the expected shape."}
+	p := Problem{
+		Code: CodeInvalidArguments, Category: CategoryCaller, Reference: f.call,
+		Message: "The parameters of this method do not have the expected shape.",
+	}
 	switch wrapped.Code {
 	case jsonrpc.CodeMethodNotFound:
 		p.Code, p.Message = CodeNotFound, "This server does not offer this method."

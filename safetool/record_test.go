@@ -136,8 +136,7 @@ func TestTheTextOfAnInternalErrorNeverReachesTheCaller(t *testing.T) {
 				t.Error("no error")
 				return
 			}
-			var wire *jsonrpc.Error
-			if errors.As(err, &wire) {
+			if wire, ok := errors.AsType[*jsonrpc.Error](err); ok {
 				answers = append(answers, string(wire.Data))
 			}
 			answers = append(answers, err.Error())

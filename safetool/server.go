@@ -174,7 +174,7 @@ func (s *Server) InsecureSDKServer(reason string) (*mcp.Server, error) {
 // ResourceUpdated tells the clients that subscribed to a resource that it has
 // changed.
 func (s *Server) ResourceUpdated(ctx context.Context, params *mcp.ResourceUpdatedNotificationParams) error {
-	return s.sdk.ResourceUpdated(ctx, params)
+	return s.sdk.ResourceUpdated(ctx, params) //nolint:wrapcheck // the SDK says what it could not send
 }
 
 func (s *Server) recordOptOuts() error {

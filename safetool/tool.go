@@ -148,7 +148,7 @@ func newTool(s *Server, t *mcp.Tool, p Policy) (*tool, error) {
 		return nil, errors.New("the tool is nil")
 	}
 	if !toolName.MatchString(t.Name) {
-		return nil, errors.New("a tool's name is 1 to 128 of the characters A–Z a–z 0–9 _ - .")
+		return nil, errors.New("a tool's name is 1 to 128 letters, digits and the characters _ . -")
 	}
 	f, err := s.newFeature("tool", t.Name, p)
 	if err != nil {

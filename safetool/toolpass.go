@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -65,9 +66,8 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	handler := Handler(func(ctx context.Context, _ *Call) (*Result, error) {
 		return perform(ctx, p, func(ctx context.Context) (*Result, error) { return t.invoke(ctx, request, arguments) })
 	})
-	middleware := p.server.options.Middleware
-	for i := len(middleware) - 1; i >= 0; i-- {
-		handler = middleware[i](handler)
+	for _, wrap := range slices.Backward(p.server.options.Middleware) {
+		handler = wrap(handler)
 	}
 	result, err := handler(ctx, p.call)
 	if err == nil && result == nil {

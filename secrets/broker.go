@@ -108,6 +108,9 @@ func (b *Broker) Issue(ctx context.Context, request Request) (*Credential, error
 	if err := request.Binding.Check(); err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("secrets: issuing %s: %w", request.Binding, context.Cause(ctx))
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, in.options.IssueTimeout,
 		fmt.Errorf("the provider took longer than %s: %w", in.options.IssueTimeout, context.DeadlineExceeded))
 	defer cancel()
@@ -153,7 +156,7 @@ func (b *Broker) Redact(text []byte) (clean []byte, found []string) {
 // RedactString is Redact for a string.
 func (b *Broker) RedactString(text string) (clean string, found []string) {
 	in := b.inner()
-	if in == nil || len(text) < minShort {
+	if in == nil || len(text) < minShort || !in.watch.any.Load() {
 		return text, nil
 	}
 	s, _ := scratches.Get().(*scratch)
@@ -178,21 +181,27 @@ func (b *Broker) InsecureShortValues() string {
 
 // Close ends issuing and revokes every credential that has an ID or an expiry and
 // has not expired, within ctx; it also waits, within ctx, for requests under way,
-// whose credentials are revoked when they come. It returns what could not be
-// revoked. Redact goes on working. A second Close tries again what failed.
+// whose credentials are revoked when they come, and then tries once more what
+// failed. It returns what could not be revoked. Redact goes on working, and a second
+// Close tries again.
 func (b *Broker) Close(ctx context.Context) error {
 	in := b.inner()
 	if in == nil {
 		return nil
 	}
-	select {
+	select { // a Close whose time is up already still ends issuing
 	case in.closing <- struct{}{}:
-		defer func() { <-in.closing }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	default:
+		select {
+		case in.closing <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("secrets: waiting for another Close: %w", context.Cause(ctx))
+		}
 	}
+	defer func() { <-in.closing }()
 	err := in.revokeAll(ctx)
-	// Who holds every slot has waited for every request.
+	// Who holds every slot has waited for every request. One whose credential was on
+	// its way to the caller when the first round began is revoked in the second.
 	taken := 0
 	defer func() {
 		for range taken {
@@ -200,6 +209,12 @@ func (b *Broker) Close(ctx context.Context) error {
 		}
 	}()
 	for taken < outstanding {
+		select { // a slot that is free counts also when ctx has ended
+		case in.slots <- struct{}{}:
+			taken++
+			continue
+		default:
+		}
 		select {
 		case in.slots <- struct{}{}:
 			taken++
@@ -207,5 +222,5 @@ func (b *Broker) Close(ctx context.Context) error {
 			return errors.Join(err, fmt.Errorf("secrets: closing while the provider is still issuing: %w", context.Cause(ctx)))
 		}
 	}
-	return err
+	return in.revokeAll(ctx)
 }

@@ -1,8 +1,8 @@
 package secrets
 
 import (
-	"bytes"
 	"encoding/json"
+	"strings"
 )
 
 // replace returns a copy of text with a marker in the place of each span. JSON
@@ -53,9 +53,9 @@ func quoteScalars(text []byte, spans []span) bool {
 		switch c := text[at]; {
 		case c == '"':
 			end = stringEnd(text, at)
-		case bytes.IndexByte([]byte("{}[]:, \t\r\n"), c) < 0:
+		case strings.IndexByte("{}[]:, \t\r\n", c) < 0:
 			scalar = true
-			for end < len(text) && bytes.IndexByte([]byte(",]} \t\r\n"), text[end]) < 0 {
+			for end < len(text) && strings.IndexByte(",]} \t\r\n", text[end]) < 0 {
 				end++
 			}
 		}

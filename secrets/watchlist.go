@@ -8,13 +8,11 @@ import (
 	"math/bits"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// few is how many patterns are looked for one by one; more are looked for in
-	// one pass. They cost the same at about this many.
-	few = 40
 	// grace is for how long an expired value is still looked for: answers and log
 	// lines that hold it may be under way.
 	grace = time.Hour
@@ -26,6 +24,7 @@ const (
 
 // A watchlist holds the values that are looked for. It is safe for concurrent use.
 type watchlist struct {
+	any      atomic.Bool // whether there is anything to look for: the cheap question
 	mu       sync.RWMutex
 	entries  map[string]*entry
 	patterns []*pattern // those found by their window
@@ -34,8 +33,8 @@ type watchlist struct {
 	swept    time.Time
 	most     int // maxWatched, or less in tests
 
-	// Of the one pass: which windows may be anchors, and whose they are. Both are
-	// empty while there are few patterns.
+	// Which windows may be anchors, and whose they are. All patterns are looked for in
+	// one pass: looked for one by one, the seven of a single value take as long.
 	filter []uint64
 	shift  uint
 	index  map[uint64][]*pattern
@@ -73,6 +72,7 @@ func (w *watchlist) add(value []byte, label string, expires, now time.Time) erro
 	w.entries[string(value)] = e
 	w.cost += e.cost()
 	w.watch(e)
+	w.any.Store(true)
 	return nil
 }
 
@@ -84,12 +84,11 @@ func (w *watchlist) watch(e *entry) {
 			continue
 		}
 		w.patterns = append(w.patterns, p)
-		if w.filter != nil {
+		if len(w.patterns) > 2*len(w.filter) { // 32 bits a pattern at least
+			w.rebuild()
+		} else {
 			w.enter(p)
 		}
-	}
-	if n := len(w.patterns); n > few && n > 2*len(w.filter) { // 32 bits a pattern at least
-		w.rebuild()
 	}
 }
 
@@ -116,7 +115,7 @@ func (w *watchlist) drop(now time.Time) {
 // rebuild makes the filter large enough that one window in 60 or fewer passes it
 // by chance.
 func (w *watchlist) rebuild() {
-	size := max(14, min(22, bits.Len(uint(len(w.patterns)*64)))) // log2 of its bits
+	size := max(14, bits.Len(uint(len(w.patterns)*64))) // log2 of its bits; maxWatched bounds it
 	w.filter, w.shift = make([]uint64, 1<<(size-6)), uint(64-size)
 	w.index = make(map[uint64][]*pattern, len(w.patterns))
 	for _, p := range w.patterns {
@@ -144,13 +143,10 @@ func (w *watchlist) find(text []byte, spans []span) []span {
 	if w.filter != nil {
 		return w.pass(text, spans)
 	}
-	for _, p := range w.patterns {
-		spans = p.find(text, spans)
-	}
 	return spans
 }
 
-// find looks for one pattern. It goes on at the next byte after a hit, since a
+// find looks for one pattern that is too short for a window. It goes on at the next byte after a hit, since a
 // value may overlap itself.
 func (p *pattern) find(text []byte, spans []span) []span {
 	for from := 0; ; from++ {
@@ -163,7 +159,7 @@ func (p *pattern) find(text []byte, spans []span) []span {
 	}
 }
 
-// pass looks for all patterns at once.
+// pass looks for all patterns that have a window at once.
 func (w *watchlist) pass(text []byte, spans []span) []span {
 	filter, shift := w.filter, w.shift
 	for i := 0; i+minValue <= len(text); i++ {

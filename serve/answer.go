@@ -47,8 +47,7 @@ func reworded(err error) (wire *jsonrpc.Error, ours bool) {
 		return wire, true
 	}
 	f := fault{rule: "sdk", code: jsonrpc.CodeInternalError, message: "The request could not be answered."}
-	var wrapped *jsonrpc.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*jsonrpc.Error](err); ok {
 		switch f.code = wrapped.Code; wrapped.Code {
 		case jsonrpc.CodeMethodNotFound:
 			f.message = "This server does not offer this method."

@@ -172,10 +172,10 @@ func TestEveryWrongFieldIsNamedAtOnce(t *testing.T) {
 // sameSet compares comma-separated lists regardless of order.
 func sameSet(a, b string) bool {
 	count := map[string]int{}
-	for _, s := range strings.Split(a, ",") {
+	for s := range strings.SplitSeq(a, ",") {
 		count[strings.TrimLeft(s, " ")]++
 	}
-	for _, s := range strings.Split(b, ",") {
+	for s := range strings.SplitSeq(b, ",") {
 		count[strings.TrimLeft(s, " ")]--
 	}
 	for _, n := range count {
@@ -255,8 +255,10 @@ func TestWhatIsNotUnderstoodFailsWhenCompiled(t *testing.T) {
 		}
 	}
 	try := func(_ any, err error) error { return err }
-	for _, rule := range []string{"file", "filepath", "dir", "dirpath", "image", "timezone", "tcp_addr", "tcp4_addr", "tcp6_addr", "udp_addr", "udp4_addr",
-		"udp6_addr", "ip_addr", "ip4_addr", "ip6_addr", "unix_addr", "uds_exists"} {
+	for _, rule := range []string{
+		"file", "filepath", "dir", "dirpath", "image", "timezone", "tcp_addr", "tcp4_addr", "tcp6_addr", "udp_addr", "udp4_addr",
+		"udp6_addr", "ip_addr", "ip4_addr", "ip6_addr", "unix_addr", "uds_exists",
+	} {
 		fails(rule, tagged(rule), rule)
 		fails("omitempty,"+rule, tagged("omitempty,"+rule), rule)
 		fails("alpha|"+rule, tagged("alpha|"+rule), rule)
@@ -419,7 +421,7 @@ func TestWarningsNameTheFieldAndTheTag(t *testing.T) {
 	type args struct {
 		Free  string            `json:"free"`
 		Tags  []string          `json:"tags" validate:"dive,max=3"`
-		Map   map[string]string `json:"map" validate:"dive,max=3"`
+		Map   map[string]string `json:"table" validate:"dive,max=3"`
 		Bound string            `json:"bound" validate:"max=3"`
 		Enum  string            `json:"enum" validate:"oneof=a b"`
 		ID    string            `json:"id" validate:"uuid4"`
@@ -427,7 +429,7 @@ func TestWarningsNameTheFieldAndTheTag(t *testing.T) {
 		In    inner             `json:"in"`
 	}
 	got := strings.Join(compile[args](t, nil).Warnings(), "\n")
-	for _, want := range []string{"the string free ", "the list tags ", "the map map ", "max=N"} {
+	for _, want := range []string{"the string free ", "the list tags ", "the map table ", "max=N"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no warning has %q:\n%s", want, got)
 		}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -117,7 +118,7 @@ func compileLength(t term, least, most, noun string, length func(reflect.Value) 
 
 func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, error), value func(reflect.Value) N) (*compiled, error) {
 	n, err := parse(t.param)
-	if err != nil || n != n { // NaN
+	if err != nil || math.IsNaN(float64(n)) {
 		return nil, fmt.Errorf("the rule %s takes a number that its field can hold", t.name)
 	}
 	shown := fmt.Sprint(n)

@@ -4,7 +4,7 @@ import "strings"
 
 // phrases say validator's rules in words; %s is the parameter. A rule that is not
 // here is said by its name.
-var phrases = map[string]string{
+var phrases = map[string]string{ //nolint:gosec // none of these is a credential
 	"email": "must be an e-mail address", "url": "must be a URL", "http_url": "must be an http or https URL",
 	"https_url": "must be an https URL", "uri": "must be a URI", "origin": "must be an origin, as in https://example.org",
 	"urn_rfc2141": "must be a URN", "urn_rfc8141": "must be a URN",

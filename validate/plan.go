@@ -108,30 +108,12 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
 		return errors.New("dive is for lists and maps")
 	}
+	if p.special(n) {
+		return nil
+	}
 	below := l.dive
 	if below == nil {
 		below = &level{}
-	}
-	switch {
-	case n.typ == timeType:
-		n.form, n.own, n.bounded = formString, true, true
-		n.keywords = append(n.keywords, keyword{"format", `"date-time"`})
-		return nil
-	case n.typ == numberType:
-		n.form, n.own, n.bounded = formNumber, true, true
-		return nil
-	case n.typ == bigIntType:
-		n.form, n.own, n.bounded = formInteger, true, true
-		return nil
-	case slices.Contains(rawTypes, n.typ):
-		n.form, n.own, n.nullable = formAny, true, true
-		return nil
-	case p.writesItself(n.typ):
-		n.form, n.own, n.nullable = formAny, true, true
-		return nil
-	case p.writesText(n.typ):
-		n.form, n.own = formString, true
-		return nil
 	}
 	switch n.typ.Kind() {
 	case reflect.Bool:
@@ -174,6 +156,27 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		return fmt.Errorf("a %s has no form in JSON", n.typ)
 	}
 	return err
+}
+
+// special says what types look like that have a form of their own.
+func (p *planner) special(n *node) bool {
+	switch {
+	case n.typ == timeType:
+		n.form, n.bounded = formString, true
+		n.keywords = append(n.keywords, keyword{"format", `"date-time"`})
+	case n.typ == numberType:
+		n.form, n.bounded = formNumber, true
+	case n.typ == bigIntType:
+		n.form, n.bounded = formInteger, true
+	case slices.Contains(rawTypes, n.typ), p.writesItself(n.typ):
+		n.form, n.nullable = formAny, true
+	case p.writesText(n.typ):
+		n.form = formString
+	default:
+		return false
+	}
+	n.own = true
+	return true
 }
 
 func keyIsInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }

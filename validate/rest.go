@@ -155,7 +155,7 @@ func (r *rest) run(w *walker, root *node, v reflect.Value) {
 	if err := r.v.StructCtx(w.ctx, v.Addr().Interface()); !errors.As(err, &broken) {
 		return
 	}
-	missing := w.missingPaths(root, v)
+	missing := w.missingPaths(root)
 	for _, f := range broken {
 		path := pathOf(f.StructNamespace(), root)
 		if w.told(path) || (under(missing, path) && !conditional(f.Tag())) {
@@ -176,7 +176,7 @@ func (w *walker) told(path string) bool {
 }
 
 // missingPaths walks once more, to collect what is absent or null.
-func (w *walker) missingPaths(root *node, v reflect.Value) map[string]bool {
+func (w *walker) missingPaths(root *node) map[string]bool {
 	again := &walker{ctx: w.ctx, raw: w.raw, missing: map[string]bool{}}
 	again.gather(root, jsonwalk.Space(w.raw, 0))
 	return again.missing

@@ -66,7 +66,7 @@ func schemaOf(root *node) json.RawMessage {
 	text := strings.TrimSuffix(w.b.String(), "}")
 	w.b.Reset()
 	w.b.WriteString(text + `,"$defs":{`)
-	for i := 0; i < len(w.defs); i++ { // writing one may bring another
+	for i := 0; i < len(w.defs); i++ { //nolint:intrange // writing one may bring another
 		if i > 0 {
 			w.b.WriteByte(',')
 		}

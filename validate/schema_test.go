@@ -80,9 +80,22 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 	a := compile[modelled](t, nil)
 	schema := resolved(t, a.Schema())
 	r := rand.New(rand.NewPCG(1, 2))
-	pool := []any{"", "a", "b", "ab", "abcde", "äö", 0, 1, 2, -3, 4, 300, 0.5, 10.5, true, false, nil,
-		[]any{}, []any{"ab"}, []any{"a"}, []any{"ab", "cd", "ef"}, []any{nil}, []any{1},
-		map[string]any{}, map[string]any{"x": 0}, map[string]any{"x": 1}, map[string]any{"x": "1"}, map[string]any{"k": 5}, map[string]any{"k": 6}, map[string]any{"k": 1, "l": 2}}
+	pool := []any{
+		"", "a", "b", "ab", "abcde", "äö", 0, 1, 2, -3, 4, 300, 0.5, 10.5, true, false, nil,
+		[]any{},
+		[]any{"ab"},
+		[]any{"a"},
+		[]any{"ab", "cd", "ef"},
+		[]any{nil},
+		[]any{1},
+		map[string]any{},
+		map[string]any{"x": 0},
+		map[string]any{"x": 1},
+		map[string]any{"x": "1"},
+		map[string]any{"k": 5},
+		map[string]any{"k": 6},
+		map[string]any{"k": 1, "l": 2},
+	}
 	names := []string{"s", "e", "i", "u", "f", "b", "l", "p", "o", "m", "unknown"}
 	passed := 0
 	for range 20000 {
@@ -187,8 +200,10 @@ func FuzzDecode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{`{}`, `{"city":"Paris","count":0}`, `{"s":"a","l":["ab"],"o":{"x":2},"m":{"a":1}}`, `{"city":"Paris","count":1,"list":[{"code":"abc"}],"by_state":{"a":{"code":"abc"}}}`,
-		`{"s":"\u0061\\","l":[]}`, `{"s":null}`, `[`, "{\"s\":\"\xff\"}", `{"a":{"b":[[[]]]}}`} {
+	for _, seed := range []string{
+		`{}`, `{"city":"Paris","count":0}`, `{"s":"a","l":["ab"],"o":{"x":2},"m":{"a":1}}`, `{"city":"Paris","count":1,"list":[{"code":"abc"}],"by_state":{"a":{"code":"abc"}}}`,
+		`{"s":"\u0061\\","l":[]}`, `{"s":null}`, `[`, "{\"s\":\"\xff\"}", `{"a":{"b":[[[]]]}}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

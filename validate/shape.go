@@ -45,19 +45,14 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 		if tag == "-" {
 			continue
 		}
-		if embedded := f.Type; f.Anonymous && name == "" {
-			if embedded.Kind() == reflect.Pointer {
-				embedded = embedded.Elem()
+		if embedded := p.embedded(f, name); embedded != nil {
+			if f.Tag.Get("validate") != "" {
+				return fmt.Errorf("the embedded %s has a validate tag: its fields are the struct's own, so put it on them", f.Name)
 			}
-			if embedded.Kind() == reflect.Struct && !p.writesItself(embedded) && !p.writesText(embedded) {
-				if f.Tag.Get("validate") != "" {
-					return fmt.Errorf("the embedded %s has a validate tag: its fields are the struct's own, so put it on them", f.Name)
-				}
-				if err := p.fields(s, embedded, at, within); err != nil {
-					return err
-				}
-				continue
+			if err := p.fields(s, embedded, at, within); err != nil {
+				return err
 			}
+			continue
 		}
 		if !f.IsExported() {
 			if tagged || f.Tag.Get("validate") != "" {
@@ -75,6 +70,22 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 		}
 	}
 	return nil
+}
+
+// embedded returns the struct type whose fields are those of the struct that f stands
+// in, or nil where f is a field like any other.
+func (p *planner) embedded(f reflect.StructField, name string) reflect.Type {
+	typ := f.Type
+	if !f.Anonymous || name != "" {
+		return nil
+	}
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct || p.writesItself(typ) || p.writesText(typ) {
+		return nil
+	}
+	return typ
 }
 
 func (p *planner) field(f reflect.StructField, name, options string) (field, error) {

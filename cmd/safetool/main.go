@@ -38,8 +38,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // errUsage marks an error in how the command was given.
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
 		_, err := io.WriteString(out, usage)
-		return err //nolint:wrapcheck // standard output is gone
+		return err
 	}
 	if args[0] != "audit" || len(args) < 2 {
 		return fmt.Errorf("there is no command %q: %w", strings.Join(args, " "), errUsage)

@@ -130,9 +130,15 @@ func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
 		code int
 		says string
 	}{
-		{nil, 0, "safetool audit verify DIR"}, {[]string{"--help"}, 0, "audit show"}, {[]string{"nonsense"}, 2, "no command"}, {[]string{"audit", "nonsense"}, 2, "no command"},
-		{[]string{"audit", "verify"}, 2, "directory"}, {[]string{"audit", "verify", t.TempDir(), "x"}, 2, "one directory"}, {[]string{"audit", "show", "--nonsense", "x"}, 2, "nonsense"},
-		{[]string{"audit", "verify", filepath.Join(t.TempDir(), "nowhere")}, 1, "no directory"}, {[]string{"audit", "verify", t.TempDir(), "--since", "x"}, 1, "checkpoint"},
+		{nil, 0, "safetool audit verify DIR"},
+		{[]string{"--help"}, 0, "audit show"},
+		{[]string{"nonsense"}, 2, "no command"},
+		{[]string{"audit", "nonsense"}, 2, "no command"},
+		{[]string{"audit", "verify"}, 2, "directory"},
+		{[]string{"audit", "verify", t.TempDir(), "x"}, 2, "one directory"},
+		{[]string{"audit", "show", "--nonsense", "x"}, 2, "nonsense"},
+		{[]string{"audit", "verify", filepath.Join(t.TempDir(), "nowhere")}, 1, "no directory"},
+		{[]string{"audit", "verify", t.TempDir(), "--since", "x"}, 1, "checkpoint"},
 		{[]string{"audit", "verify", t.TempDir(), "--key", filepath.Join(t.TempDir(), "k")}, 1, "key"},
 	} {
 		if out, code := safetool(t, c.args...); code != c.code || !strings.Contains(out, c.says) {

@@ -47,7 +47,7 @@ func writeJSON(out io.Writer, events iter.Seq2[*audit.Event, error]) error {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
 		if _, err := out.Write(append(line, '\n')); err != nil {
-			return err //nolint:wrapcheck // standard output is gone
+			return err
 		}
 	}
 	return nil

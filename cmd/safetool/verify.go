@@ -19,15 +19,15 @@ func auditVerify(args []string, out io.Writer) error {
 	options := audit.VerifyOptions{Since: *since}
 	if *keyPath != "" {
 		if options.Key, err = audit.ReadKey(*keyPath); err != nil {
-			return err //nolint:wrapcheck // a sentence
+			return err
 		}
 	}
 	report, err := audit.Verify(dir, &options)
 	if err != nil {
-		return err //nolint:wrapcheck // a sentence
+		return err
 	}
 	if err := report.Fprint(out); err != nil {
-		return err //nolint:wrapcheck // a sentence
+		return err
 	}
 	if report.Bad != nil {
 		return errWrong

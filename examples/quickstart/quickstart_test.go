@@ -35,15 +35,29 @@ func TestEachToolTakesWhatItSaysAndNothingElse(t *testing.T) {
 		ok              bool
 		says            string
 	}{
-		{"get_weather", `{"city":"Paris"}`, true, `"temperature":18`}, {"get_weather", `{"city":"Lima","units":"imperial"}`, true, `"temperature":68`},
-		{"get_weather", `{"city":"paris"}`, false, "Paris, London, Tokyo, Nairobi, Lima"}, {"get_weather", `{}`, false, "city is required"}, {"get_weather", `{"city":"Paris","units":""}`, false, "metric, imperial"},
-		{"calculate_tax", `{"income":0,"country":"FR"}`, true, `"tax":0`}, {"calculate_tax", `{"income":1000,"country":"GB"}`, true, `"tax":200`},
-		{"calculate_tax", `{"income":-1,"country":"FR"}`, false, "at least 0"}, {"calculate_tax", `{"income":"1","country":"FR"}`, false, "a number"}, {"calculate_tax", `{"income":1,"country":"DE"}`, false, "FR, GB, JP, KE, PE"},
-		{"search_documents", `{"query":"library"}`, true, `"id":"d2"`}, {"search_documents", `{"query":"library","limit":1}`, true, `"id":"d2"`}, {"search_documents", `{"query":""}`, false, "at least 1"},
-		{"search_documents", `{"query":"` + strings.Repeat("ü", 200) + `"}`, true, `"documents":[]`}, {"search_documents", `{"query":"` + strings.Repeat("ü", 201) + `"}`, false, "at most 200"},
-		{"search_documents", `{"query":"a","limit":0}`, false, "at least 1"}, {"search_documents", `{"query":"a","limit":21}`, false, "at most 20"},
-		{"share_document", `{"id":"d1"}`, true, "signature="}, {"share_document", `{"id":"d1","expires_in_minutes":1441}`, false, "at most 1440"}, {"share_document", `{"id":"none"}`, false, "no document of that id"},
-		{"delete_document", `{"id":"d1"}`, false, "a person has to approve"}, {"crash", `{}`, false, "could not be completed"}, {"crash", `{"x":1}`, false, "not known"},
+		{"get_weather", `{"city":"Paris"}`, true, `"temperature":18`},
+		{"get_weather", `{"city":"Lima","units":"imperial"}`, true, `"temperature":68`},
+		{"get_weather", `{"city":"paris"}`, false, "Paris, London, Tokyo, Nairobi, Lima"},
+		{"get_weather", `{}`, false, "city is required"},
+		{"get_weather", `{"city":"Paris","units":""}`, false, "metric, imperial"},
+		{"calculate_tax", `{"income":0,"country":"FR"}`, true, `"tax":0`},
+		{"calculate_tax", `{"income":1000,"country":"GB"}`, true, `"tax":200`},
+		{"calculate_tax", `{"income":-1,"country":"FR"}`, false, "at least 0"},
+		{"calculate_tax", `{"income":"1","country":"FR"}`, false, "a number"},
+		{"calculate_tax", `{"income":1,"country":"DE"}`, false, "FR, GB, JP, KE, PE"},
+		{"search_documents", `{"query":"library"}`, true, `"id":"d2"`},
+		{"search_documents", `{"query":"library","limit":1}`, true, `"id":"d2"`},
+		{"search_documents", `{"query":""}`, false, "at least 1"},
+		{"search_documents", `{"query":"` + strings.Repeat("ü", 200) + `"}`, true, `"documents":[]`},
+		{"search_documents", `{"query":"` + strings.Repeat("ü", 201) + `"}`, false, "at most 200"},
+		{"search_documents", `{"query":"a","limit":0}`, false, "at least 1"},
+		{"search_documents", `{"query":"a","limit":21}`, false, "at most 20"},
+		{"share_document", `{"id":"d1"}`, true, "signature="},
+		{"share_document", `{"id":"d1","expires_in_minutes":1441}`, false, "at most 1440"},
+		{"share_document", `{"id":"none"}`, false, "no document of that id"},
+		{"delete_document", `{"id":"d1"}`, false, "a person has to approve"},
+		{"crash", `{}`, false, "could not be completed"},
+		{"crash", `{"x":1}`, false, "not known"},
 	} {
 		res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: c.tool, Arguments: json.RawMessage(c.arguments)})
 		if err != nil {

@@ -145,7 +145,7 @@ func deleteDocument(_ context.Context, _ *mcp.CallToolRequest, in deleteArgs) (*
 	if !library.remove(in.ID) {
 		return nil, deleted{}, errNoDocument
 	}
-	return nil, deleted{ID: in.ID}, nil
+	return nil, deleted(in), nil
 }
 
 // addCrash adds a tool with a fault, to see what a fault does: nothing to the

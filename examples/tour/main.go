@@ -42,7 +42,7 @@ func run(ctx context.Context, out io.Writer, colour bool) (err error) {
 
 	g := &guide{page: page{out, colour}, dir: dir, trail: filepath.Join(dir, "audit")}
 	g.page.title("A guarded MCP server, called by a real client")
-	g.page.say("The server is examples/quickstart, in a process of its own, over standard input and output.")
+	g.page.sayf("The server is examples/quickstart, in a process of its own, over standard input and output.")
 	server, err := build(ctx, dir)
 	if err != nil {
 		return err

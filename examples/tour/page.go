@@ -24,8 +24,8 @@ func (p page) section(number int, s string) {
 	fmt.Fprintf(p.w, "\n%s\n\n", p.paint("1;36", head+strings.Repeat("─", max(0, width-len([]rune(head))))))
 }
 
-// say prints a text of the guide's.
-func (p page) say(format string, args ...any) { p.block("", fmt.Sprintf(format, args...)) }
+// sayf prints a text of the guide's.
+func (p page) sayf(format string, args ...any) { p.block("", fmt.Sprintf(format, args...)) }
 
 // labelled prints what somebody sends or reads.
 func (p page) labelled(label, code, text string) {

@@ -64,7 +64,7 @@ func (g *guide) goodCall(ctx context.Context) error {
 	g.section("A good call")
 	_, err := g.call(ctx, "get_weather", `{"city":"Paris"}`, false, "Paris")
 	if err == nil {
-		g.page.say("\nThe handler is an ordinary function of the SDK. Before it ran, the caller was identified, the arguments were decoded and held against the tags of its type, and the intent was on disk.")
+		g.page.sayf("\nThe handler is an ordinary function of the SDK. Before it ran, the caller was identified, the arguments were decoded and held against the tags of its type, and the intent was on disk.")
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func (g *guide) refusedCity(ctx context.Context) error {
 		return fmt.Errorf("the answer carries no problem for programs: %s", raw)
 	}
 	g.page.labelled("program reads", "2", fmt.Sprintf("code %s, category %s", problem.Code, problem.Category))
-	g.page.say("\nEvery wrong field is named at once, with what is allowed, so that the model can correct itself. What was sent is not repeated.")
+	g.page.sayf("\nEvery wrong field is named at once, with what is allowed, so that the model can correct itself. What was sent is not repeated.")
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (g *guide) hostileArgument(ctx context.Context) error {
 	sent := strings.NewReplacer("\x1b", `\u001b`, "\a", `\u0007`).Replace(hostile)
 	_, err := g.call(ctx, "search_documents", sent, true, "limit must be at most 20", "not known")
 	if err == nil {
-		g.page.say("\nNames that the type does not have, in this case one in the wrong case and one that was made up, never reach it. In the log, query is a keyed hash and a length.")
+		g.page.sayf("\nNames that the type does not have, in this case one in the wrong case and one that was made up, never reach it. In the log, query is a keyed hash and a length.")
 	}
 	return err
 }
@@ -108,7 +108,7 @@ func (g *guide) panics(ctx context.Context) error {
 	if _, err := g.call(ctx, "calculate_tax", `{"income":50000,"country":"JP"}`, false, "tax"); err != nil {
 		return err
 	}
-	g.page.say("\nThe server lives on. The caller learns a reference, and nothing of the inside; the stack is in the log under that reference.")
+	g.page.sayf("\nThe server lives on. The caller learns a reference, and nothing of the inside; the stack is in the log under that reference.")
 	return nil
 }
 
@@ -116,7 +116,7 @@ func (g *guide) highRisk(ctx context.Context) error {
 	g.section("A high-risk call wants a person")
 	_, err := g.call(ctx, "delete_document", `{"id":"d1"}`, true, "a person has to approve")
 	if err == nil {
-		g.page.say("\nIts policy says HighRisk, and this server has nobody to ask: so the answer is no.")
+		g.page.sayf("\nIts policy says HighRisk, and this server has nobody to ask: so the answer is no.")
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (g *guide) signedLink(ctx context.Context) error {
 	if shown {
 		return errors.New("the answer shows the credential")
 	}
-	g.page.say("\nThe key is not in the environment and not in the code: it lies in an encrypted file, the policy of this one tool names it, and the handler borrowed it for the signature. Had the handler put it into its answer, it would have been redacted.")
+	g.page.sayf("\nThe key is not in the environment and not in the code: it lies in an encrypted file, the policy of this one tool names it, and the handler borrowed it for the signature. Had the handler put it into its answer, it would have been redacted.")
 	return nil
 }
 

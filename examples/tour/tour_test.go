@@ -18,8 +18,10 @@ func TestTheTour(t *testing.T) {
 	if err := run(t.Context(), &out, false); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"1  A good call", "2  A city", "Paris, London, Tokyo, Nairobi, Lima", "3  A hostile argument", "4  A handler that panics", "5  A high-risk call", "a person has to approve",
-		"6  A link signed", "signature=", "7  The audit trail", "! panic", "8  Is the log", "OK", "9  And after one byte", "WRONG", "line 3"} {
+	for _, want := range []string{
+		"1  A good call", "2  A city", "Paris, London, Tokyo, Nairobi, Lima", "3  A hostile argument", "4  A handler that panics", "5  A high-risk call", "a person has to approve",
+		"6  A link signed", "signature=", "7  The audit trail", "! panic", "8  Is the log", "OK", "9  And after one byte", "WRONG", "line 3",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tour does not say %q", want)
 		}

@@ -3,13 +3,13 @@ package agefile_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -50,21 +50,15 @@ func TestAValueIsKeptEncryptedAndIssued(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "secrets.age")
 	s := opened(t, path)
 	set(t, s, "app/share", "key", value)
-	if got, version, err := issue(t, s, "app/share", "key"); got != value || version != "1" || err != nil {
-		t.Errorf("got %q %s, %v", got, version, err)
+	if got, _, err := issue(t, s, "app/share", "key"); got != value || err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
-	set(t, s, "app/share", "key", value)
-	if _, version, _ := issue(t, s, "app/share", "key"); version != "1" {
-		t.Errorf("setting the same value made version %s", version)
-	}
-	set(t, s, "app/share", "key", value+"!")
-	if _, version, _ := issue(t, s, "app/share", "key"); version != "2" {
-		t.Errorf("another value has version %s", version)
-	}
+	files := 0
 	err := filepath.WalkDir(filepath.Dir(path), func(p string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
+		files++
 		content, err := os.ReadFile(p)
 		if err != nil {
 			return err
@@ -78,17 +72,111 @@ func TestAValueIsKeptEncryptedAndIssued(t *testing.T) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || files != 3 {
+		t.Fatalf("%d files, %v", files, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := issue(t, opened(t, path), "app/share", "key"); got != value+"!" || err != nil {
+	if got, _, err := issue(t, opened(t, path), "app/share", "key"); got != value || err != nil {
 		t.Errorf("after reopening: %q, %v", got, err)
 	}
-	if _, _, err := issue(t, s, "app/share", "key"); err == nil {
-		t.Error("a closed store issues")
+}
+
+// Who keeps a value by its version must never be left with one that was replaced.
+func TestAVersionBelongsToOneValue(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.age")
+	s := opened(t, path)
+	seen := map[string]string{}
+	step := func(what string, change func()) {
+		change()
+		got, version, err := issue(t, s, "a", "b")
+		if err != nil || version == "" {
+			t.Fatalf("%s: version %q, %v", what, version, err)
+		}
+		if old, there := seen[version]; there && old != got {
+			t.Errorf("%s: the version was another value's", what)
+		}
+		seen[version] = got
+	}
+	step("first", func() { set(t, s, "a", "b", value) })
+	step("the same", func() { set(t, s, "a", "b", value) })
+	if len(seen) != 1 {
+		t.Errorf("the same value has %d versions", len(seen))
+	}
+	backup, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step("changed", func() { set(t, s, "a", "b", value+"2") })
+	step("deleted and made anew", func() {
+		if err := s.Delete(t.Context(), "a", "b"); err != nil {
+			t.Fatal(err)
+		}
+		set(t, s, "a", "b", value+"3")
+	})
+	step("an older copy put back", func() {
+		if err := os.WriteFile(path, backup, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	step("changed after that", func() { set(t, s, "a", "b", value+"4") })
+	if len(seen) != 4 {
+		t.Errorf("4 values have %d versions", len(seen))
+	}
+}
+
+func TestAfterCloseEveryMethodSaysSo(t *testing.T) {
+	t.Parallel()
+	closed := opened(t, filepath.Join(t.TempDir(), "secrets.age"))
+	set(t, closed, "a", "b", value)
+	for range 2 {
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, s := range map[string]*agefile.Store{"closed": closed, "zero": {}, "nil": nil} {
+		_, _, issued := issue(t, s, "a", "b")
+		_, listed := s.List()
+		for method, err := range map[string]error{
+			"Issue": issued, "List": listed,
+			"Set":          s.Set(t.Context(), "a", "b", secrets.NewSecret([]byte(value))),
+			"EnsureRandom": s.EnsureRandom(t.Context(), "a", "b", 32),
+			"Delete":       s.Delete(t.Context(), "a", "b"),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "closed") {
+				t.Errorf("%s of a %s store: %v", method, name, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("Close of a %s store: %v", name, err)
+		}
+	}
+}
+
+func TestAStoreShowsNothingOfWhatItHolds(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.age")
+	s := opened(t, path)
+	set(t, s, "a", "b", value)
+	if _, _, err := issue(t, s, "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(path + ".identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := []string{value, fmt.Sprintf("%x", value), fmt.Sprint([]byte(value)), base64.StdEncoding.EncodeToString([]byte(value))[:24], string(key[:40])}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%T", "%p"} {
+		for _, shape := range []any{s, *s, &s, []any{s}, struct{ s *agefile.Store }{s}, struct{ s agefile.Store }{*s}, map[string]any{"s": *s}} {
+			text := fmt.Sprintf(verb, shape)
+			for _, form := range forms {
+				if strings.Contains(text, form) {
+					t.Errorf("%s of %T shows the value", verb, shape)
+				}
+			}
+		}
 	}
 }
 
@@ -112,6 +200,12 @@ func TestWhatIsNotThereAndWhatIsNotSupported(t *testing.T) {
 	}
 	if err := s.Set(t.Context(), "a/b", "c", secrets.Secret{}); err == nil {
 		t.Error("an empty secret was stored")
+	}
+	if err := s.Set(t.Context(), "a/b", "c", secrets.NewSecret(make([]byte, 64<<10+1))); err == nil {
+		t.Error("a value was stored that no broker issues")
+	}
+	if err := s.EnsureRandom(t.Context(), "../x", "f", 32); err == nil {
+		t.Error("a random value was stored under a path with ..")
 	}
 	if _, err := s.Renew(t.Context(), nil); !errors.Is(err, secrets.ErrNotRenewable) {
 		t.Errorf("got %v", err)
@@ -147,128 +241,5 @@ func TestRandomIsMadeOnce(t *testing.T) {
 	list, err := s.List()
 	if err != nil || fmt.Sprint(list) != "[kv:app#key]" {
 		t.Errorf("got %v, %v", list, err)
-	}
-}
-
-// Two stores stand for two processes: they share nothing but the files.
-func TestTwoProcessesLoseNothingOfEachOther(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "secrets.age")
-	stores := []*agefile.Store{opened(t, path), opened(t, path)}
-	var group sync.WaitGroup
-	for i, s := range stores {
-		group.Go(func() {
-			for n := range 10 {
-				if err := s.Set(context.Background(), "p", fmt.Sprintf("f%d-%d", i, n), secrets.NewSecret([]byte(value))); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	group.Wait()
-	for _, s := range stores {
-		if list, err := s.List(); err != nil || len(list) != 20 {
-			t.Errorf("%d values, %v", len(list), err)
-		}
-	}
-}
-
-func TestADamagedOrForeignFileIsNeverWrittenOver(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "secrets.age")
-	s := opened(t, path)
-	set(t, s, "a", "b", value)
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(good); i += 5 {
-		bad := bytes.Clone(good)
-		bad[i] ^= 0x40
-		for _, content := range [][]byte{bad, good[:i]} {
-			if err := os.WriteFile(path, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if s, err := agefile.Open(path, nil); err == nil {
-				_ = s.Close()
-				t.Fatalf("byte %d: it opens", i)
-			} else if strings.Contains(err.Error(), value) {
-				t.Fatalf("the error shows the value: %v", err)
-			}
-			if err := s.Set(t.Context(), "a", "c", secrets.NewSecret([]byte(value))); err == nil {
-				t.Fatalf("byte %d: it was written over", i)
-			}
-			if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
-				t.Fatalf("byte %d: the file changed", i)
-			}
-		}
-	}
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(dir, "other.age")
-	opened(t, other)
-	if err := os.Rename(other+".identity", path+".identity"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := agefile.Open(path, nil); err == nil || !strings.Contains(err.Error(), "another identity") {
-		t.Errorf("a foreign identity: %v", err)
-	}
-	if err := os.Remove(path + ".identity"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := agefile.Open(path, nil); err == nil || !strings.Contains(err.Error(), "identity") {
-		t.Errorf("no identity: %v", err)
-	}
-}
-
-func TestFilesThatOthersCanReadAreRefused(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Log("Windows keeps permissions elsewhere")
-		return
-	}
-	path := filepath.Join(t.TempDir(), "secrets.age")
-	s := opened(t, path)
-	set(t, s, "a", "b", value)
-	for _, p := range []string{path, path + ".identity"} {
-		if err := os.Chmod(p, 0o640); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := agefile.Open(path, nil); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-			t.Errorf("%s: %v", filepath.Base(p), err)
-		}
-		if err := os.Chmod(p, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// What a process that was killed half-way left lies beside the store and changes
-// nothing.
-func TestALeftoverIsNotTheStore(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "secrets.age")
-	s := opened(t, path)
-	set(t, s, "a", "b", value)
-	if err := os.WriteFile(filepath.Join(filepath.Dir(path), ".secrets.age.123"), []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, _, err := issue(t, opened(t, path), "a", "b"); got != value || err != nil {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
-
-func TestARemovedStoreIsNoticed(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "secrets.age")
-	s := opened(t, path)
-	set(t, s, "a", "b", value)
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := issue(t, s, "a", "b"); err == nil || !strings.Contains(err.Error(), "gone") {
-		t.Errorf("got %v", err)
 	}
 }

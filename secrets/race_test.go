@@ -1,0 +1,7 @@
+//go:build race
+
+package secrets_test
+
+// raceEnabled says that the race detector, which makes sync.Pool drop what it is given
+// at random, is on.
+const raceEnabled = true

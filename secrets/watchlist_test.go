@@ -1,0 +1,126 @@
+package secrets
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
+	t.Parallel()
+	w := newWatchlist()
+	now := time.Now()
+	add := func(value string, expires, at time.Time) {
+		if err := w.add([]byte(value), "kv:x#y", expires, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(value string) bool {
+		clean, _ := w.redact([]byte("a " + value + " b"))
+		return !strings.Contains(string(clean), value)
+	}
+	add("expires-soon-0001", now.Add(time.Minute), now)
+	add("expires-never-001", time.Time{}, now)
+	add("issued-twice-0001", now.Add(time.Minute), now)
+	add("issued-twice-0001", now.Add(24*time.Hour), now)
+	add("issued-thrice-001", time.Time{}, now)
+	add("issued-thrice-001", now.Add(time.Minute), now)
+	add("in-between-000001", time.Time{}, now.Add(30*time.Minute))
+	if !found("expires-soon-0001") {
+		t.Error("forgotten within the hour")
+	}
+	add("much-later-000001", time.Time{}, now.Add(2*time.Hour))
+	if found("expires-soon-0001") {
+		t.Error("never forgotten")
+	}
+	for _, value := range []string{"expires-never-001", "issued-twice-0001", "issued-thrice-001", "in-between-000001", "much-later-000001"} {
+		if !found(value) {
+			t.Errorf("%s was forgotten", value)
+		}
+	}
+	cost := 0
+	for _, e := range w.entries {
+		cost += e.cost()
+	}
+	if cost != w.cost {
+		t.Errorf("the cost is %d, and %d is counted", cost, w.cost)
+	}
+}
+
+func TestTheMemoryOfValuesIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWatchlist()
+	w.most = 20000
+	now := time.Now()
+	var err error
+	n := 0
+	for ; err == nil && n < 1000; n++ {
+		err = w.add(fmt.Appendf(nil, "value-number-%06d", n), "l", now.Add(time.Minute), now)
+	}
+	if err == nil || n < 5 || w.cost > w.most {
+		t.Fatalf("%d values for %d bytes, %v", n, w.cost, err)
+	}
+	if strings.Contains(err.Error(), "value-number") {
+		t.Errorf("the error shows the value: %v", err)
+	}
+	if err := w.add([]byte("a-new-value-after"), "l", now, now.Add(3*time.Hour)); err != nil {
+		t.Errorf("after they have expired: %v", err)
+	}
+}
+
+// A value is found whatever has been added and dropped before it, and however many
+// share a window with it.
+func TestEveryValueIsFoundAmongMany(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	w := newWatchlist()
+	now := time.Now()
+	var values []string
+	for n := range 2500 {
+		value := fmt.Sprintf("%08x-SAMEWINDOWSAMEWINDOW-%08x", r.Uint32(), r.Uint32())
+		if n%2 == 0 {
+			value = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
+		}
+		if err := w.add([]byte(value), fmt.Sprint("kv:v#", n), time.Time{}, now); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	for n, value := range values {
+		clean, found := w.redact([]byte("x" + value + "y"))
+		if want := fmt.Sprintf("x[redacted:kv:v#%d]y", n); string(clean) != want || len(found) != 1 {
+			t.Fatalf("value %d became %s, %v", n, clean, found)
+		}
+	}
+}
+
+// Values that spell each other's names could be redacted for ever.
+func TestValuesThatSpellEachOthersNamesEnd(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, values := range map[string][][2]string{
+		"two":     {{"kv:second-name#f", "first-name"}, {"kv:first-name#f", "second-name"}},
+		"many":    {{"kv:" + strings.Repeat("bbbbbbbb.", 55) + "#f", "aaaaaaaa"}, {"kv:" + strings.Repeat("aaaaaaaa.", 55) + "#f", "bbbbbbbb"}},
+		"bracket": {{"kv:x#y", "z[redacted:"}, {"kv:u#v", "a value of something"}},
+	} {
+		w := newWatchlist()
+		for _, v := range values {
+			if err := w.add([]byte(v[1]), v[0], time.Time{}, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, text := range []string{"the first-name, second-name, aaaaaaaa, bbbbbbbb", strings.Repeat("za value of somethingaaaaaaaa", 20)} {
+			clean, found := w.redact([]byte(text))
+			if len(found) == 0 && string(clean) != text || len(clean) > 200*len(text)+1<<20 {
+				t.Errorf("%s: %d bytes, %q", name, len(clean), found)
+			}
+			for _, v := range values {
+				if strings.Contains(string(clean), v[1]) {
+					t.Errorf("%s: a value is left", name)
+				}
+			}
+		}
+	}
+}
