@@ -166,6 +166,7 @@ func TestValuesThatOverlap(t *testing.T) {
 			"<abcdefgh-ijklmnop-qrstuvwx-yz012345>":        "<" + name(values[1]) + ">",
 			"<abcdefgh-ijklmnop>":                          "<" + name(values[0]) + ">",
 			"<prefix-abcdefgh-ijklmnop-qrstuvwx-yz012345>": "<" + name(values[1]) + ">",
+
 			"<efgh-ijkl>":                   "<" + name(values[2]) + ">",
 			"abcdefgh-ijklmno":              "abcd" + name(values[2]) + "mno",
 			values[2] + values[2]:           name(values[2]) + name(values[2]),
