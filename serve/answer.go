@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/safetool"
 )
@@ -44,6 +46,9 @@ func errorLine(id string, code int64, p *safetool.Problem) []byte {
 // comes from safetool, or is one that the SDK makes of constants.
 func reworded(err error) (wire *jsonrpc.Error, ours bool) {
 	if wire, bare := err.(*jsonrpc.Error); bare { //nolint:errorlint // see above
+		if wire.Code == mcp.CodeUnsupportedProtocolVersion {
+			return unsupported(wire), true
+		}
 		return wire, true
 	}
 	f := fault{rule: "sdk", code: jsonrpc.CodeInternalError, message: "The request could not be answered."}
@@ -62,6 +67,23 @@ func reworded(err error) (wire *jsonrpc.Error, ours bool) {
 		data = nil
 	}
 	return &jsonrpc.Error{Code: f.code, Message: f.message, Data: data}, false
+}
+
+// unsupported is the one error of the SDK whose data says what was sent, as the
+// specification wants it: the version. It stays where it looks like one.
+func unsupported(wire *jsonrpc.Error) *jsonrpc.Error {
+	var data mcp.UnsupportedProtocolVersionData
+	if json.Unmarshal(wire.Data, &data) != nil {
+		return &jsonrpc.Error{Code: wire.Code, Message: wire.Message}
+	}
+	if len(data.Requested) != len("2006-01-02") || strings.Trim(data.Requested, "0123456789-") != "" {
+		data.Requested = ""
+	}
+	raw, err := json.Marshal(&data)
+	if err != nil { // strings always marshal
+		raw = nil
+	}
+	return &jsonrpc.Error{Code: wire.Code, Message: wire.Message, Data: raw}
 }
 
 // appendMessage appends a message as a line. Results were encoded by the SDK; a line

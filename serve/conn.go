@@ -2,15 +2,19 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/internal/bridge"
+	"github.com/safemcp/safemcp/safetool"
 )
 
 // A conn is one client's connection. It withholds the end of its input from the SDK,
@@ -25,20 +29,23 @@ type conn struct {
 	flood   *flood
 	arrived chan arrival  // from the goroutine that reads
 	stop    chan struct{} // closed to read no more
-	ending  chan struct{} // closed when the input has ended, or been left
+	ending  chan struct{} // closed when the input has ended, or been left: the drain begins
 	gone    chan struct{} // closed when the SDK closes the connection
 	closing sync.Once
 	stopped sync.Once
 
-	writing sync.Mutex
-	buf     []byte
+	unwritten atomic.Int32 // messages that wait to be written, or are being
+	broken    atomic.Bool  // a write has failed: nobody reads
+	writing   sync.Mutex
+	buf       []byte
 
-	mu       sync.Mutex
-	running  map[jsonrpc.ID]struct{} // requests that have been delivered and not answered
-	listens  map[jsonrpc.ID]struct{} // subscriptions, which are answered when they end
-	asking   []jsonrpc.ID            // requests to the client that it has not answered
-	draining bool
-	change   chan struct{} // has an element when the above have changed
+	mu        sync.Mutex
+	filling   bool                    // the reader waits for input: what it read before has arrived
+	running   map[jsonrpc.ID]struct{} // requests that have been delivered and not answered
+	listens   map[jsonrpc.ID]struct{} // subscriptions, which are answered when they end
+	answering int                     // answers that are being written
+	asking    []jsonrpc.ID            // requests to the client that it has not answered
+	change    chan struct{}           // has an element when the above have changed
 }
 
 // An arrival is a line that has been parsed, or the end of the input.
@@ -50,12 +57,44 @@ type arrival struct {
 	err      error
 }
 
+// mostUnwritten is how many messages may wait to be written before nothing more is
+// read. The SDK would take requests without a bound from a client that reads no
+// answers.
+const mostUnwritten = 256
+
 func newConn(in io.Reader, out io.Writer, caller bridge.Caller, gate bridge.Gate, o *StdioOptions) *conn {
-	return &conn{
-		caller: caller, depth: o.Depth, drain: o.Drain, lines: newLineReader(in, o.FrameBytes), out: out, flood: newFlood(gate),
+	c := &conn{
+		caller: caller, depth: o.Depth, drain: o.Drain, out: out, flood: newFlood(gate),
 		arrived: make(chan arrival), stop: make(chan struct{}), ending: make(chan struct{}), gone: make(chan struct{}),
 		running: map[jsonrpc.ID]struct{}{}, listens: map[jsonrpc.ID]struct{}{}, change: make(chan struct{}, 1),
 	}
+	c.lines = newLineReader(&input{c, in}, o.FrameBytes)
+	return c
+}
+
+// An input is what the reader reads from. It says when the reader waits in it, and
+// ends when the connection reads no more.
+type input struct {
+	c      *conn
+	source io.Reader
+}
+
+func (i *input) Read(p []byte) (int, error) {
+	select {
+	case <-i.c.stop:
+		return 0, io.EOF
+	default:
+	}
+	i.c.fills(true)
+	defer i.c.fills(false)
+	return i.source.Read(p) //nolint:wrapcheck // a reader's error is its own
+}
+
+func (c *conn) fills(now bool) {
+	c.mu.Lock()
+	c.filling = now
+	c.mu.Unlock()
+	c.changed()
 }
 
 // Connect implements mcp.Transport.
@@ -78,10 +117,11 @@ func (c *conn) read() {
 		case err == nil:
 			a.msg, a.envelope, a.fault = parse(line, c.depth)
 		}
+		if errors.Is(a.err, io.EOF) {
+			c.end() // here, since Read may be held up
+		}
 		select {
 		case c.arrived <- a:
-		case <-c.stop:
-			return
 		case <-c.gone:
 			return
 		}
@@ -94,15 +134,9 @@ func (c *conn) read() {
 // Read implements mcp.Connection.
 func (c *conn) Read(ctx context.Context) (jsonrpc.Message, error) {
 	for {
-		var a arrival
-		select {
-		case a = <-c.arrived:
-		case <-c.stop:
-			return c.drained(ctx)
-		case <-c.gone:
-			return nil, io.EOF
-		case <-ctx.Done():
-			return nil, ctx.Err() //nolint:wrapcheck // the SDK's own
+		a, err := c.next(ctx)
+		if err != nil {
+			return nil, err
 		}
 		switch {
 		case a.err != nil && !errors.Is(a.err, io.EOF):
@@ -110,19 +144,60 @@ func (c *conn) Read(ctx context.Context) (jsonrpc.Message, error) {
 		case a.err != nil:
 			return c.drained(ctx)
 		case a.fault != nil:
-			if err := c.refuse(a.fault, a.bytes); err != nil {
-				return nil, err
+			if !c.asked(a.fault.failed) {
+				c.refuse(a.fault, a.bytes)
+				continue
 			}
-			continue
+			a.msg = a.fault.failed
+			a.fault.id = id{} // it is one of ours, and the client would take it for its own
+			c.refuse(a.fault, a.bytes)
 		}
 		if f := c.deliver(a.msg, a.envelope); f != nil {
-			if err := c.refuse(f, a.bytes); err != nil {
-				return nil, err
-			}
+			c.refuse(f, a.bytes)
 			continue
 		}
 		return a.msg, nil
 	}
+}
+
+// next waits for an arrival, while the client takes what it is sent. Told to read no
+// more, it says that the input has ended once everything that was read has arrived.
+func (c *conn) next(ctx context.Context) (arrival, error) {
+	stop, stopped := c.stop, false
+	for {
+		arrived := c.arrived
+		if !stopped && c.unwritten.Load() >= mostUnwritten {
+			arrived = nil
+		}
+		if stopped && c.idle() {
+			return arrival{err: io.EOF}, nil
+		}
+		select {
+		case a := <-arrived:
+			return a, nil
+		case <-stop:
+			stop, stopped = nil, true
+		case <-c.change:
+		case <-c.gone:
+			return arrival{}, io.EOF
+		case <-ctx.Done():
+			return arrival{}, ctx.Err() //nolint:wrapcheck // the SDK's own
+		}
+	}
+}
+
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.filling
+}
+
+// asked reports whether a response is one to a question that the client has been
+// asked.
+func (c *conn) asked(m *jsonrpc.Response) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return m != nil && slices.Contains(c.asking, m.ID)
 }
 
 // deliver notes a message that the SDK is about to get, and names its caller.
@@ -160,13 +235,16 @@ func (c *conn) deliver(msg jsonrpc.Message, e *envelope) *fault {
 	return nil
 }
 
-// refuse answers a line that is no message of ours, and records it.
-func (c *conn) refuse(f *fault, size int) error {
+// refuse records a line that is no message of ours, and answers it unless it is a
+// notification, which is never answered (JSON-RPC 2.0 section 4.1).
+func (c *conn) refuse(f *fault, size int) {
 	caller := c.caller
 	c.flood.refused(bridge.Refusal{
 		Caller: &caller, Method: f.method, Request: f.id.json, Rule: f.rule, Reason: f.message, Code: f.problem().Code, Bytes: size,
 	})
-	return c.send(f.answer())
+	if !f.silent {
+		c.send(f.answer())
+	}
 }
 
 // Write implements mcp.Connection.
@@ -177,12 +255,16 @@ func (c *conn) Write(_ context.Context, msg jsonrpc.Message) error {
 			wire, ours := reworded(m.Error)
 			if !ours {
 				caller := c.caller
-				c.flood.refused(bridge.Refusal{Caller: &caller, Rule: "sdk", Reason: wire.Message, Code: "malformed"})
+				if request, err := json.Marshal(m.ID.Raw()); err == nil && m.ID.IsValid() {
+					caller.Request = string(request)
+				}
+				c.flood.refused(bridge.Refusal{Caller: &caller, Request: caller.Request, Rule: "sdk", Reason: wire.Message, Code: safetool.CodeMalformed})
 			}
 			m = &jsonrpc.Response{ID: m.ID, Error: wire}
 			msg = m
 		}
-		defer c.answered(m.ID)
+		c.answers(m.ID)
+		defer c.answered()
 	case *jsonrpc.Request:
 		if m.IsCall() {
 			c.mu.Lock()
@@ -191,6 +273,7 @@ func (c *conn) Write(_ context.Context, msg jsonrpc.Message) error {
 			c.changed()
 		}
 	}
+	defer c.waits()()
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	line, err := appendMessage(c.buf[:0], msg)
@@ -200,21 +283,54 @@ func (c *conn) Write(_ context.Context, msg jsonrpc.Message) error {
 	if c.buf = line; cap(line) > largeBuffer {
 		c.buf = nil
 	}
-	_, err = c.out.Write(line)
-	return err //nolint:wrapcheck // the SDK closes the connection on it
+	c.write(line)
+	return nil
 }
 
-func (c *conn) send(line []byte) error {
+func (c *conn) send(line []byte) {
+	defer c.waits()()
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_, err := c.out.Write(line)
-	return err //nolint:wrapcheck // the SDK closes the connection on it
+	c.write(line)
 }
 
-func (c *conn) answered(id jsonrpc.ID) {
+// waits counts a message as waiting to be written until the function that it returns
+// is called.
+func (c *conn) waits() func() {
+	c.unwritten.Add(1)
+	return func() {
+		if c.unwritten.Add(-1) == mostUnwritten-1 {
+			c.changed()
+		}
+	}
+}
+
+// write writes a line. When that fails the client is gone, which is an end like that
+// of the input: the SDK, told of it, would cancel the calls that still run, though
+// they have begun and are to end as they would have.
+func (c *conn) write(line []byte) {
+	if c.broken.Load() {
+		return
+	}
+	if _, err := c.out.Write(line); err != nil {
+		c.broken.Store(true)
+		c.end()
+	}
+}
+
+// answers frees an id before its answer is written: the client may use it again at
+// once. The answer keeps the end back until answered is called.
+func (c *conn) answers(id jsonrpc.ID) {
 	c.mu.Lock()
 	delete(c.running, id)
 	delete(c.listens, id)
+	c.answering++
+	c.mu.Unlock()
+}
+
+func (c *conn) answered() {
+	c.mu.Lock()
+	c.answering--
 	c.mu.Unlock()
 	c.changed()
 }
@@ -229,20 +345,17 @@ func (c *conn) changed() {
 // errGone is what a handler's question is answered with when nobody can answer it.
 var errGone = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the client can no longer answer"}
 
+// errMalformed is what it is answered with when the client's answer is malformed.
+var errMalformed = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the client's answer is malformed"}
+
 // drained waits until what was delivered has been answered, and then says that the
 // input has ended. Questions to the client, which can no longer answer, fail
 // meanwhile.
 func (c *conn) drained(ctx context.Context) (jsonrpc.Message, error) {
-	c.mu.Lock()
-	if !c.draining {
-		c.draining = true
-		close(c.ending)
-		time.AfterFunc(c.drain, func() { _ = c.Close() })
-	}
-	c.mu.Unlock()
+	c.end()
 	for {
 		c.mu.Lock()
-		left := len(c.running)
+		left := len(c.running) + c.answering
 		var ask jsonrpc.ID
 		if len(c.asking) > 0 {
 			ask, c.asking = c.asking[0], c.asking[1:]
@@ -264,8 +377,15 @@ func (c *conn) drained(ctx context.Context) (jsonrpc.Message, error) {
 	}
 }
 
-// end makes the connection read no more, and drain.
-func (c *conn) end() { c.stopped.Do(func() { close(c.stop) }) }
+// end makes the connection read no more, and drain. It does not wait for Read, which
+// may be held up in an answer that the client does not take.
+func (c *conn) end() {
+	c.stopped.Do(func() {
+		close(c.stop)
+		close(c.ending)
+		time.AfterFunc(c.drain, func() { _ = c.Close() })
+	})
+}
 
 // Close implements mcp.Connection.
 func (c *conn) Close() error {

@@ -17,8 +17,10 @@ type fault struct {
 	rule    string // for the audit log: "json", "envelope", "params", …
 	message string
 	code    int64
-	id      id     // of the request, if it can be told
-	method  string // if it is one that the protocol knows
+	id      id                // of the request, if it can be told
+	method  string            // if it is one that the protocol knows
+	silent  bool              // it is a notification's
+	failed  *jsonrpc.Response // what whoever asked gets where it is a malformed answer; else nil
 }
 
 func (f fault) of(line []byte) *fault {
@@ -44,6 +46,7 @@ var (
 	faultKind    = fault{rule: "envelope", code: jsonrpc.CodeInvalidRequest, message: "The message is neither a request, nor a notification, nor a response with either a result or an error."}
 	faultParams  = fault{rule: "params", code: jsonrpc.CodeInvalidParams, message: "The parameters of this method do not have the expected shape."}
 	faultNoObj   = fault{rule: "params", code: jsonrpc.CodeInvalidParams, message: "The parameters have to be an object."}
+	faultUnasked = fault{rule: "envelope", code: jsonrpc.CodeInvalidRequest, message: "This method is a request, which needs an id to be answered."}
 	faultInUse   = fault{rule: "id", code: jsonrpc.CodeInvalidRequest, message: "A request with this id is still running: its answers could not be told apart."}
 )
 
@@ -75,7 +78,9 @@ func parse(line []byte, depth int) (jsonrpc.Message, *envelope, *fault) {
 	}
 	var e envelope
 	if f := e.read(line, at); f != nil {
-		return nil, nil, f.of(line)
+		out := f.of(line)
+		out.failed = e.failed()
+		return nil, nil, out
 	}
 	if !once && e.repeats(line, at) {
 		f := faultTwice
@@ -85,10 +90,19 @@ func parse(line []byte, depth int) (jsonrpc.Message, *envelope, *fault) {
 	msg, f := e.message()
 	if f != nil {
 		out := *f
-		out.id, out.method = e.id, known(e.method)
+		out.id, out.method, out.silent, out.failed = e.id, known(e.method), e.hasMethod && !e.hasID, e.failed()
 		return nil, nil, &out
 	}
 	return msg, &e, nil
+}
+
+// failed is what the SDK gets for a response that is malformed, so that whoever asked
+// does not wait for a better one; nil where the message is none, or nobody's.
+func (e *envelope) failed() *jsonrpc.Response {
+	if e.hasMethod || e.id.json == "" || (e.result == nil && e.failure == nil) {
+		return nil
+	}
+	return &jsonrpc.Response{ID: e.id.value, Error: errMalformed}
 }
 
 // unreadable says why a line is no JSON.
@@ -178,6 +192,9 @@ func (e *envelope) message() (jsonrpc.Message, *fault) {
 		}
 		if !wellShaped(e.method, e.params) {
 			return nil, &faultParams
+		}
+		if !e.hasID && known(e.method) != "" && !strings.HasPrefix(e.method, "notifications/") {
+			return nil, &faultUnasked
 		}
 		return &jsonrpc.Request{ID: e.id.value, Method: e.method, Params: bytes.Clone(e.params)}, nil
 	case !e.hasMethod && e.hasID && e.params == nil && (e.result == nil) != (e.failure == nil):

@@ -40,7 +40,7 @@ var shapes = map[string]shape{
 	"subscriptions/listen":             shapeOf[mcp.SubscriptionsListenParams](true),
 	"completion/complete":              shapeOf[completeParams](true),
 	"logging/setLevel":                 shapeOf[mcp.SetLoggingLevelParams](true),
-	"notifications/cancelled":          shapeOf[mcp.CancelledParams](false),
+	"notifications/cancelled":          cancelShape,
 	"notifications/initialized":        shapeOf[mcp.InitializedParams](false),
 	"notifications/progress":           shapeOf[mcp.ProgressNotificationParams](true),
 	"notifications/roots/list_changed": shapeOf[mcp.RootsListChangedParams](false),
@@ -69,6 +69,23 @@ func known(method string) string {
 func wellShaped(method string, params []byte) bool {
 	s, ok := shapes[method]
 	return !ok || s(params)
+}
+
+// cancelShape is that of a cancellation, whose id has to be one: the SDK cuts the
+// fraction off a number, and that cancels another request.
+func cancelShape(params []byte) bool {
+	if !shapeOf[mcp.CancelledParams](true)(params) {
+		return false
+	}
+	ok := false
+	jsonwalk.EachMember(params, 0, func(name []byte, value int) int {
+		end := jsonwalk.Skip(params, value)
+		if string(name) == "requestId" {
+			_, ok = readID(params[value:end])
+		}
+		return end
+	})
+	return ok
 }
 
 // callShape is the shape of a tool call, by hand: its arguments are decoded later,

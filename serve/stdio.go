@@ -76,6 +76,13 @@ func Stdio(ctx context.Context, server *safetool.Server, o *StdioOptions) (err e
 	}
 	defer func() { err = errors.Join(err, streams.restore()) }()
 
+	// Asked for, the signal does not end the program when a handler writes to a
+	// standard error, or output, that nobody reads any more; the write fails instead.
+	// A client that is killed would otherwise take the records of its calls with it.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+
 	signals := make(chan os.Signal, 2)
 	if !options.IgnoreSignals {
 		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -160,6 +167,9 @@ func serveConn(ctx, detached context.Context, gate bridge.Gate, c *conn, o *Stdi
 			c.end()
 		case <-ending:
 			ending = nil
+			if c.broken.Load() && !signalled && done != nil {
+				reason = "the client was gone"
+			}
 			late = time.After(o.Drain + lastWords)
 		case <-late:
 			return reason + "; handlers were still running, or the client did not take its answers", nil
