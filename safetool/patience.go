@@ -11,8 +11,9 @@ import (
 // recorder that is not busy never do: a context.WithTimeout for each would be the
 // largest part of what a guarded call costs.
 type patience struct {
-	context.Context //nolint:containedctx // it is a context
-	until           time.Time
+	context.Context           //nolint:containedctx // it is a context
+	until           time.Time // zero: most after somebody first asks
+	most            time.Duration
 
 	mu     sync.Mutex
 	ended  bool
@@ -26,10 +27,13 @@ func newPatience(ctx context.Context, most time.Duration) *patience {
 
 // Deadline implements context.Context.
 func (p *patience) Deadline() (time.Time, bool) {
-	if own, ok := p.Context.Deadline(); ok && own.Before(p.until) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until := p.last()
+	if own, ok := p.Context.Deadline(); ok && own.Before(until) {
 		return own, true
 	}
-	return p.until, true
+	return until, true
 }
 
 // Done implements context.Context.
@@ -38,9 +42,9 @@ func (p *patience) Done() <-chan struct{} { return p.waiting().Done() }
 // Err implements context.Context.
 func (p *patience) Err() error {
 	p.mu.Lock()
-	idle := p.waited == nil && !p.ended
+	idle := p.waited == nil && !p.ended && time.Now().Before(p.last())
 	p.mu.Unlock()
-	if idle && time.Now().Before(p.until) {
+	if idle {
 		return p.Context.Err() //nolint:wrapcheck // a context's
 	}
 	return p.waiting().Err() //nolint:wrapcheck // a context's
@@ -50,11 +54,19 @@ func (p *patience) Err() error {
 // where it would otherwise begin a goroutine.
 func (p *patience) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(p.waiting(), f) }
 
+// last is when the context ends at the latest. The caller holds the lock.
+func (p *patience) last() time.Time {
+	if p.until.IsZero() {
+		p.until = time.Now().Add(p.most)
+	}
+	return p.until
+}
+
 func (p *patience) waiting() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waited == nil {
-		p.waited, p.cancel = context.WithDeadline(p.Context, p.until)
+		p.waited, p.cancel = context.WithDeadline(p.Context, p.last())
 		if p.ended {
 			p.cancel()
 		}

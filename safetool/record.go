@@ -25,7 +25,7 @@ func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
 			s.log.Error("the audit log did not take an event", "phase", e.Phase, "call", e.Call, "error", err)
 		}
 	}()
-	bounded := newPatience(ctx, recordTimeout)
+	bounded := &patience{Context: ctx, most: recordTimeout}
 	defer bounded.end()
 	e.Server = s.identity
 	s.redactEvent(e)
