@@ -44,6 +44,13 @@ func (d *faultyDisk) syncDir(dir string) error {
 	return d.osDisk.syncDir(dir)
 }
 
+func (d *faultyDisk) remove(path string) error {
+	if d.broken() {
+		return errFault
+	}
+	return d.osDisk.remove(path)
+}
+
 type faultySegment struct {
 	segment
 	disk *faultyDisk
@@ -107,6 +114,14 @@ func TestNothingAcknowledgedIsLostWhateverFails(t *testing.T) {
 						t.Fatal(err)
 					}
 					holds(t, dir, acknowledged)
+					l, err = Open(dir, nil) // and a restart goes on from there
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := errors.Join(l.Record(t.Context(), &Event{Phase: PhaseNotice, Call: "restarted"}), l.Close()); err != nil {
+						t.Fatal(err)
+					}
+					holds(t, dir, append(acknowledged, "restarted"))
 				})
 			}
 		}
@@ -215,4 +230,98 @@ func TestVerifyWaitsForALineUnderWay(t *testing.T) {
 	if err != nil || r.Bad != nil || r.Events != 1 || looks != 2 {
 		t.Errorf("%+v, %v after %d looks", r, err, looks)
 	}
+}
+
+// A disk that stays full refuses events one after the other. It gathers no files, and
+// neither a restart meanwhile nor one afterwards breaks the chain.
+func TestAFullDiskGathersNothingAndBreaksNothing(t *testing.T) {
+	t.Parallel()
+	for _, also := range []string{"", "removing fails too"} {
+		dir := t.TempDir()
+		d := &faultyDisk{}
+		l, err := openOn(d, dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := func(call string) error { return l.Record(t.Context(), &Event{Phase: PhaseNotice, Call: call}) }
+		if err := record("before"); err != nil {
+			t.Fatal(err)
+		}
+		full := true
+		l.disk = &fullDisk{full: &full, removing: also != ""}
+		l.file = &fullSegment{l.file, &full}
+		for range 6 {
+			if err := record("refused"); err == nil {
+				t.Error("a full disk took an event")
+			}
+		}
+		segments, err := segmentsOf(dir)
+		if err != nil || len(segments) > 2 {
+			t.Errorf("%s: %d segments, %v", also, len(segments), err)
+		}
+		_ = l.Close() // a disk that is full may say so once more
+		if l, err = Open(dir, nil); err != nil {
+			t.Fatalf("%s: %v", also, err)
+		}
+		if err := errors.Join(record("after"), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, dir, []string{"before", "after"})
+	}
+}
+
+// Segments without an event, as a process leaves that dies when it has just begun
+// one, do not hide those before.
+func TestEmptySegmentsDoNotHideTheChain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for run := range 3 {
+		l, err := Open(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(l.Record(t.Context(), &Event{Phase: PhaseIntent, Call: fmt.Sprint("c", run)}), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := os.WriteFile(segmentPath(dir, l.number+1), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l.number++
+		}
+	}
+	if r, err := Verify(dir, nil); err != nil || r.Bad != nil || r.Phases[PhaseIntent] != 3 || r.Phases[PhaseOrphaned] != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A fullDisk makes files and writes nothing into them.
+type fullDisk struct {
+	osDisk
+	full     *bool
+	removing bool // fails
+}
+
+func (d *fullDisk) create(path string) (segment, error) {
+	s, err := d.osDisk.create(path)
+	return &fullSegment{s, d.full}, err
+}
+
+func (d *fullDisk) remove(path string) error {
+	if d.removing {
+		return errFault
+	}
+	return d.osDisk.remove(path)
+}
+
+type fullSegment struct {
+	segment
+	full *bool
+}
+
+func (s *fullSegment) Write(b []byte) (int, error) {
+	if *s.full {
+		return 0, errFault
+	}
+	return s.segment.Write(b)
 }

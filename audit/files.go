@@ -18,6 +18,8 @@ type disk interface {
 	reopen(path string) (segment, error)
 	// cut shortens a file, for good when it returns.
 	cut(path string, size int64) error
+	// remove removes a segment that holds nothing.
+	remove(path string) error
 	// syncDir makes the names in a directory durable.
 	syncDir(dir string) error
 }
@@ -60,6 +62,8 @@ func (osDisk) cut(path string, size int64) error {
 	}
 	return err
 }
+
+func (osDisk) remove(path string) error { return os.Remove(path) }
 
 func (osDisk) syncDir(dir string) error { return syncDir(dir) }
 

@@ -52,6 +52,7 @@ type Log struct {
 	size   int64   // of the last segment, durable
 	broken error   // why the last segment was sealed, until the next one is there
 	beyond bool    // it may hold more than its durable events
+	vacant bool    // it was sealed before it had any
 	closed bool
 	buf    []byte
 	stats  counters
@@ -190,19 +191,29 @@ func (l *Log) seal(err error) {
 	l.broken = err
 	l.stats.unhealthy(err)
 	_ = l.closeFile() // there is nothing more to lose in it
-	l.beyond = true
+	l.beyond, l.vacant = true, l.size == 0
 	_ = l.cutBack() // it is tried again before the next segment, which is not begun without
 }
 
 // cutBack cuts a sealed segment back to its last durable event: what is beyond was
-// refused to whoever asked for it.
+// refused to whoever asked for it. One without any goes, or a full disk would gather
+// an empty file for each event that it refuses.
 func (l *Log) cutBack() error {
-	if !l.beyond {
-		return nil
+	path := segmentPath(l.dir, l.number)
+	if l.beyond {
+		if err := l.disk.cut(path, l.size); err != nil {
+			return err
+		}
+		l.beyond = false
 	}
-	err := l.disk.cut(segmentPath(l.dir, l.number), l.size)
-	l.beyond = err != nil
-	return err
+	if l.vacant {
+		if err := l.disk.remove(path); err != nil {
+			return err
+		}
+		l.vacant = false
+		l.number--
+	}
+	return nil
 }
 
 func (l *Log) closeFile() error {
@@ -220,21 +231,19 @@ func (l *Log) begin() error {
 		return err
 	}
 	file, err := l.disk.create(segmentPath(l.dir, l.number+1))
-	if err == nil {
-		err = l.disk.syncDir(l.dir)
-		if err != nil {
-			err = errors.Join(err, file.Close(), os.Remove(segmentPath(l.dir, l.number+1)))
-		}
-	}
 	if err != nil {
 		return err
 	}
+	l.number++
+	if err := l.disk.syncDir(l.dir); err != nil {
+		l.vacant = true // to be removed, now or before the next one
+		return errors.Join(err, file.Close(), l.cutBack())
+	}
 	was := l.broken
 	l.file, l.size, l.broken = file, 0, nil
-	l.number++
 	if was != nil {
 		err := l.append(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "segment_sealed", Reason: fmt.Sprintf("segment %d was given up after an error: %v", l.number-1, was),
+			By: "log", Rule: "segment_sealed", Reason: fmt.Sprintf("the segment before was given up after an error: %v", was),
 		}})
 		if err != nil {
 			return err

@@ -11,8 +11,8 @@ import (
 // log cannot exhaust memory. More calls than this never run at once.
 const maxOrphans = 100_000
 
-// recover finds out where the log stands: it checks the last two segments, cuts off
-// a torn last line, and opens the last segment to go on in it.
+// recover finds out where the log stands: it checks the last two segments that hold
+// events, cuts off a torn last line, and opens the last segment to go on in it.
 func (l *Log) recover() error {
 	segments, err := segmentsOf(l.dir)
 	if err != nil || len(segments) == 0 {
@@ -20,10 +20,18 @@ func (l *Log) recover() error {
 	}
 	last := segments[len(segments)-1]
 	l.number = last.number
-	begun := newUnfinished()
-	for i, s := range segments[max(0, len(segments)-2):] {
-		if err := l.read(s, i == 0, begun); err != nil {
-			return err
+	var begun *unfinished
+	// A process that died, or a disk that was full, may have left segments in which
+	// no event is: the chain goes on from before them.
+	for from := max(0, len(segments)-2); ; from-- {
+		l.seq, l.chain.prev, begun = 0, mac{}, newUnfinished()
+		for i, s := range segments[from:] {
+			if err := l.read(s, i == 0, begun); err != nil {
+				return err
+			}
+		}
+		if l.seq > 0 || from == 0 {
+			break
 		}
 	}
 	info, err := os.Stat(last.path)
