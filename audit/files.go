@@ -63,7 +63,7 @@ func (osDisk) cut(path string, size int64) error {
 	return err
 }
 
-func (osDisk) remove(path string) error { return os.Remove(path) }
+func (osDisk) remove(path string) error { return os.Remove(path) } //nolint:wrapcheck // names the path
 
 func (osDisk) syncDir(dir string) error { return syncDir(dir) }
 

@@ -251,3 +251,22 @@ func TestObservingLetsThroughOnlyWhatItSays(t *testing.T) {
 		}
 	}
 }
+
+// What turns a guard off is on record, also where another room's option does.
+func TestTheBrokersOptOutIsRecorded(t *testing.T) {
+	t.Parallel()
+	_, trail := newServer(t, func(o *safetool.Options) {
+		o.Secrets = secrets.NewBroker(safetooltest.Provider{}, &secrets.Options{InsecureShortValues: "PINs of four digits"})
+	})
+	events := trail.Events()
+	if len(events) != 1 || events[0].Decision.By != "InsecureShortValues" || events[0].Decision.Rule != "opt_out" || events[0].Decision.Reason != "PINs of four digits" {
+		t.Errorf("recorded %s", dump(events))
+	}
+	fails := &safetooltest.Recorder{Fail: func(audit.Event) error { return errors.New("disk full") }}
+	_, err := safetool.NewServer(&mcp.Implementation{Name: "test", Version: "v1"}, &safetool.Options{
+		Audit: fails, Secrets: secrets.NewBroker(safetooltest.Provider{}, &secrets.Options{InsecureShortValues: "PINs of four digits"}),
+	})
+	if err == nil || !strings.Contains(err.Error(), "InsecureShortValues") {
+		t.Errorf("an opt-out that could not be recorded: %v", err)
+	}
+}

@@ -178,10 +178,16 @@ func (s *Server) ResourceUpdated(ctx context.Context, params *mcp.ResourceUpdate
 }
 
 func (s *Server) recordOptOuts() error {
-	if reason := s.options.InsecureObserve; reason != "" {
-		s.log.Warn("rules on arguments and scopes are observed, not enforced", "reason", reason)
-		if err := s.notice(context.Background(), "InsecureObserve", "opt_out", reason); err != nil {
-			return fmt.Errorf("safetool: the opt-out InsecureObserve could not be recorded: %w", err)
+	for _, o := range []struct{ name, means, reason string }{
+		{"InsecureObserve", "rules on arguments and scopes are observed, not enforced", s.options.InsecureObserve},
+		{"InsecureShortValues", "credentials may be too short to be redacted from what leaves", s.options.Secrets.InsecureShortValues()},
+	} {
+		if o.reason == "" {
+			continue
+		}
+		s.log.Warn(o.means, "reason", o.reason)
+		if err := s.notice(context.Background(), o.name, "opt_out", o.reason); err != nil {
+			return fmt.Errorf("safetool: the opt-out %s could not be recorded: %w", o.name, err)
 		}
 	}
 	return nil

@@ -138,7 +138,7 @@ func (a *Arguments[T]) Decode(ctx context.Context, raw json.RawMessage) (value T
 		}
 		return value, nil
 	}
-	if err := jsonv2.Unmarshal(raw, &value, reading); err != nil || !object(raw) {
+	if err := jsonv2.Unmarshal(raw, &value, a.program.reading); err != nil || !object(raw) {
 		var lenient T
 		err := a.program.diagnose(ctx, raw, reflect.ValueOf(&lenient).Elem())
 		return lenient, err
@@ -201,6 +201,7 @@ type program struct {
 	root      *node
 	schema    json.RawMessage
 	validator *rest // nil where nothing is left to validator
+	reading   jsonv2.Options
 }
 
 func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) {
@@ -209,7 +210,10 @@ func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &program{root: root}
+	out := &program{root: root, reading: reading}
+	if p.numbers {
+		out.reading = jsonv2.JoinOptions(reading, jsonv2.WithUnmarshalers(readNumber))
+	}
 	if p.settle(root) {
 		if out.validator, err = newRest(p); err != nil {
 			return nil, err
@@ -232,7 +236,7 @@ func (p *program) tryOut(plan *planner) (err error) {
 	}()
 	for _, s := range plan.order {
 		var semantic *jsonv2.SemanticError
-		if err := jsonv2.Unmarshal(emptyObject, reflect.New(s.typ).Interface(), reading); errors.As(err, &semantic) {
+		if err := jsonv2.Unmarshal(emptyObject, reflect.New(s.typ).Interface(), p.reading); errors.As(err, &semantic) {
 			return fmt.Errorf("%s: %w", s.typ, semantic.Err)
 		}
 	}

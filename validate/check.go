@@ -24,8 +24,9 @@ type check struct {
 type compiled struct {
 	check
 	keywords []keyword
-	bounds   bool // it bounds how long a value can be
-	closes   bool // it leaves a closed vocabulary
+	says     string // what no keyword says
+	bounds   bool   // it bounds how long a value can be
+	closes   bool   // it leaves a closed vocabulary
 }
 
 // compile returns the check of a term, or nil where it is left to validator.
@@ -47,6 +48,9 @@ func compile(t term, typ reflect.Type) (*compiled, error) {
 		}
 		return compileLength(t, "minLength", "maxLength", "character", func(v reflect.Value) int { return utf8.RuneCountInString(v.String()) })
 	case reflect.Slice, reflect.Array:
+		if kind == reflect.Slice && typ.Elem().Kind() == reflect.Uint8 {
+			return compileBytes(t)
+		}
 		return compileLength(t, "minItems", "maxItems", "element", reflect.Value.Len)
 	case reflect.Map:
 		return compileLength(t, "minProperties", "maxProperties", "member", reflect.Value.Len)
@@ -112,6 +116,24 @@ func compileLength(t term, least, most, noun string, length func(reflect.Value) 
 		c.ok = func(v reflect.Value) bool { return length(v) <= high }
 	default:
 		c.ok = func(v reflect.Value) bool { n := length(v); return low <= n && n <= high }
+	}
+	return c, nil
+}
+
+// compileBytes bounds a value that is base64 in JSON (RFC 4648, section 4). The schema
+// bounds its characters, four for each three bytes begun, and says the bytes in words.
+func compileBytes(t term) (*compiled, error) {
+	c, err := compileLength(t, "minLength", "maxLength", "byte", reflect.Value.Len)
+	if err != nil {
+		return nil, err
+	}
+	c.says = c.phrase
+	for i := range c.keywords {
+		n, err := strconv.Atoi(c.keywords[i].value)
+		if err != nil {
+			return nil, fmt.Errorf("the rule %s: %w", t.name, err)
+		}
+		c.keywords[i].value = strconv.Itoa((n + 2) / 3 * 4)
 	}
 	return c, nil
 }

@@ -31,7 +31,7 @@ func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) err
 	}
 	w := newWalker(ctx, raw)
 	defer w.free()
-	w.nulls = true
+	w.nulls, w.reading = true, p.reading
 	w.lenient(p.root, v, jsonwalk.Space(raw, 0))
 	if p.validator != nil {
 		p.validator.run(w, p.root, v)
@@ -101,7 +101,7 @@ func (w *walker) mistyped(n *node, more string) {
 }
 
 func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
-	err := jsonv2.Unmarshal(w.raw[at:end], v.Addr().Interface(), reading)
+	err := jsonv2.Unmarshal(w.raw[at:end], v.Addr().Interface(), w.reading)
 	switch {
 	case err == nil:
 	case !strictly(w.raw[at:end]):

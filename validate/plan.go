@@ -88,8 +88,11 @@ var (
 type planner struct {
 	allow  map[string]Allowlist
 	output bool // for a value that is written, not read
-	shapes map[reflect.Type]*shape
-	order  []*shape
+
+	numbers bool // a json.Number is in it
+	open    bool // what is in it is not known
+	shapes  map[reflect.Type]*shape
+	order   []*shape
 }
 
 func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
@@ -130,7 +133,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		if n.typ.NumMethod() > 0 {
 			return fmt.Errorf("the interface %s cannot be made from JSON: use a struct, or any", n.typ)
 		}
-		n.form, n.nullable = formAny, true
+		n.form, n.nullable, p.open = formAny, true, true
 	case reflect.Slice:
 		if n.typ.Elem().Kind() == reflect.Uint8 && !p.writesItself(n.typ.Elem()) && !p.writesText(n.typ.Elem()) {
 			n.form = formString // base64 (RFC 4648, section 4)
@@ -165,7 +168,7 @@ func (p *planner) special(n *node) bool {
 		n.form, n.bounded = formString, true
 		n.keywords = append(n.keywords, keyword{"format", `"date-time"`})
 	case n.typ == numberType:
-		n.form, n.bounded = formNumber, true
+		n.form, n.bounded, p.numbers = formNumber, true, true
 	case n.typ == bigIntType:
 		n.form, n.bounded = formInteger, true
 	case slices.Contains(rawTypes, n.typ), p.writesItself(n.typ):
@@ -222,6 +225,9 @@ func rangeOf(typ reflect.Type) []keyword {
 
 // rules compiles the rules of one level.
 func (p *planner) rules(n *node, l *level) error {
+	if n.typ == numberType && len(l.terms) > 0 {
+		return errors.New("a json.Number takes no rules: use int64 or float64, which have bounds")
+	}
 	for _, t := range l.terms {
 		c, err := compile(t, n.typ)
 		switch {
@@ -232,6 +238,9 @@ func (p *planner) rules(n *node, l *level) error {
 		default:
 			n.checks = append(n.checks, c.check)
 			n.keywords = merged(n.keywords, c.keywords)
+			if c.says != "" {
+				n.says = append(n.says, c.says)
+			}
 			n.bounded = n.bounded || c.bounds
 			n.closed = n.closed || c.closes
 		}

@@ -23,6 +23,7 @@ type Result[T any] struct {
 	own      *document            // the author's schema
 	derived  *jsonschema.Resolved // the derived schema, for a value that is no T
 	isObject bool
+	closed   bool // no json.Number can be in a T
 	ruled    bool // its tags say more than its types do
 }
 
@@ -35,6 +36,10 @@ var writing = jsonv2.JoinOptions(
 	jsontext.AllowInvalidUTF8(true),
 	jsonv2.Deterministic(true),
 )
+
+// writingNumbers is writing where there may be a json.Number: looking for one costs
+// something at each value.
+var writingNumbers = jsonv2.JoinOptions(writing, jsonv2.WithMarshalers(writeNumber))
 
 // ForResult compiles T with the schema that its author gives, or derives one of T
 // and its tags; there is none for any. The error is a sentence about type or
@@ -59,6 +64,7 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("the output's type %s: %w", typ, err)
 	}
+	r.closed = !p.numbers && !p.open
 	r.program = &program{root: root}
 	if p.settle(root) {
 		if r.program.validator, err = newRest(p); err != nil {
@@ -102,14 +108,19 @@ func (r *Result[T]) Encode(v any) (raw json.RawMessage, err error) {
 			raw, err = nil, &PanicError{p, debug.Stack()}
 		}
 	}()
-	if raw, err = jsonv2.Marshal(r.filled(v), writing); err != nil {
+	_, typed := v.(T)
+	options := writing
+	if !typed || !r.closed {
+		options = writingNumbers
+	}
+	if raw, err = jsonv2.Marshal(r.filled(v), options); err != nil {
 		var semantic *jsonv2.SemanticError
 		if errors.As(err, &semantic) && semantic.GoType != nil {
 			return nil, fmt.Errorf("encoding the output: a %s cannot be encoded", semantic.GoType)
 		}
 		return nil, fmt.Errorf("encoding the output, a %T: %w", v, err)
 	}
-	switch _, typed := v.(T); {
+	switch {
 	case r.own != nil:
 		return raw, r.held(r.own.resolved, raw)
 	case r.program == nil:

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/safemcp/safemcp/internal/jsonwalk"
 )
 
@@ -16,7 +18,8 @@ import (
 type walker struct {
 	ctx     context.Context //nolint:containedctx // a walker lives for one call
 	raw     []byte
-	nulls   bool // the text may hold a null
+	nulls   bool           // the text may hold a null
+	reading jsonv2.Options // how a leaf is read again, to say what is wrong
 	path    []step
 	errs    []FieldError
 	wrong   bool // something has not the shape of its type
