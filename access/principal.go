@@ -1,8 +1,10 @@
 package access
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Principal is the authenticated caller of a request. It is a value that
@@ -25,6 +27,18 @@ type Principal struct {
 	Client string
 	// Roles and Scopes are what the issuer granted.
 	Roles, Scopes []string
+	// ScopesFixed says that the caller cannot gain a scope, as one with a key
+	// cannot. What needs a scope that it lacks is then hidden from it, like what
+	// needs a role; from a caller who can go back for another token it is not.
+	ScopesFixed bool
+	// Delegation are those who act for the subject, the IDs of a token's act claims
+	// (RFC 8693 section 4.1), the one who makes this request first. Only the
+	// subject's own rights count.
+	Delegation []string
+	// Expires is when what was presented ends; zero where it does not.
+	Expires time.Time
+	// Claims are the issuer's statements, by name, as JSON. See [Principal.Claim].
+	Claims map[string]json.RawMessage
 }
 
 // NewPrincipal returns a principal whose ID is made from issuer and subject, since a
@@ -43,6 +57,13 @@ var escaper = strings.NewReplacer("%", "%25", "|", "%7C")
 
 // Known reports whether an authenticator has named the caller.
 func (p Principal) Known() bool { return p.ID != "" }
+
+// Claim reads the claim of that name into v, as [json.Unmarshal] does, and reports
+// whether there is one that fits.
+func (p Principal) Claim(name string, v any) bool {
+	raw, ok := p.Claims[name]
+	return ok && json.Unmarshal(raw, v) == nil
+}
 
 // HasAnyRole reports whether the principal has at least one of roles. It is
 // true when roles is empty.
