@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/limit"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/validate"
 )
@@ -63,7 +65,9 @@ func (discard) Record(context.Context, *audit.Event) error { return nil }
 
 // guarded is the tool behind every guard.
 func guarded(trail audit.Recorder) (*safetool.Server, error) {
-	s, err := safetool.NewServer(impl, &safetool.Options{Audit: trail})
+	s, err := safetool.NewServer(impl, &safetool.Options{Audit: trail, Limits: limit.Limits{
+		CallerRate: limit.Rate{Count: 1 << 30, Per: time.Hour}, // counted, and never exceeded
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
-// Package limit bounds what a caller may use: bytes, depth, time and how many
-// calls at once.
+// Package limit bounds what a caller may use: bytes, depth, time, how many calls at
+// once and how many in a while.
 //
 // [Limits] is a value that a server sets for all its tools and a tool's policy
 // narrows or widens; zero fields mean the safe defaults of [Defaults]:
@@ -28,6 +28,12 @@ type Limits struct {
 	// CallerConcurrency bounds how many calls, of any tool, one caller may have
 	// running at once. It is read from the server's limits only.
 	CallerConcurrency int
+	// Rate bounds how often one caller may call this tool; zero is as often as
+	// CallerRate lets it.
+	Rate Rate
+	// CallerRate bounds how often one caller may call anything. It is read from the
+	// server's limits only.
+	CallerRate Rate
 }
 
 // Defaults returns the limits that apply where nothing else is said.
@@ -39,6 +45,7 @@ func Defaults() Limits {
 		Timeout:           time.Minute,
 		Concurrency:       64,
 		CallerConcurrency: 128,
+		CallerRate:        Rate{Count: 1000, Per: 10 * time.Second},
 	}
 }
 
@@ -50,16 +57,20 @@ func (l Limits) Or(base Limits) Limits {
 	or(&l.Timeout, base.Timeout)
 	or(&l.Concurrency, base.Concurrency)
 	or(&l.CallerConcurrency, base.CallerConcurrency)
+	or(&l.Rate, base.Rate)
+	or(&l.CallerRate, base.CallerRate)
 	return l
 }
 
-func or[T int | time.Duration](field *T, base T) {
-	if *field == 0 {
+func or[T comparable](field *T, base T) {
+	var zero T
+	if *field == zero {
 		*field = base
 	}
 }
 
-// Check returns the name of the first field that is negative, or "".
+// Check returns the name of the first field that is negative, or a rate that is half
+// set, or "".
 func (l Limits) Check() string {
 	switch {
 	case l.ArgumentBytes < 0:
@@ -74,6 +85,10 @@ func (l Limits) Check() string {
 		return "Concurrency"
 	case l.CallerConcurrency < 0:
 		return "CallerConcurrency"
+	case l.Rate.wrong():
+		return "Rate"
+	case l.CallerRate.wrong():
+		return "CallerRate"
 	}
 	return ""
 }

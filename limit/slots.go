@@ -6,10 +6,12 @@ import (
 )
 
 // Slots counts what is running under each key. The zero value is ready; it is
-// safe for concurrent use. A key that nothing runs under takes no memory.
+// safe for concurrent use. Keys that nothing runs under are forgotten before there
+// are many: the key of a caller that comes back is not made anew for each call.
 type Slots struct {
 	mu    sync.Mutex
-	inUse map[string]int
+	inUse map[string]*int
+	next  int // how many keys there are when idle ones are forgotten
 }
 
 // Acquire takes a slot under key unless max are taken, and reports whether it
@@ -18,25 +20,42 @@ type Slots struct {
 func (s *Slots) Acquire(key string, max int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.inUse[key]
-	if n >= max {
+	if n := s.inUse[key]; n != nil {
+		if *n >= max {
+			return false
+		}
+		*n++
+		return true
+	}
+	if max < 1 {
 		return false
 	}
 	if s.inUse == nil {
-		s.inUse = make(map[string]int)
+		s.inUse = make(map[string]*int)
 	}
-	s.inUse[key] = n + 1
+	if len(s.inUse) >= s.next {
+		s.forget()
+	}
+	one := 1
+	s.inUse[key] = &one
 	return true
+}
+
+func (s *Slots) forget() {
+	for key, n := range s.inUse {
+		if *n == 0 {
+			delete(s.inUse, key)
+		}
+	}
+	s.next = firstSweep + 2*len(s.inUse)
 }
 
 // Release gives a slot back. Each successful Acquire is released exactly once.
 func (s *Slots) Release(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := s.inUse[key]; n > 1 {
-		s.inUse[key] = n - 1
-	} else {
-		delete(s.inUse, key)
+	if n := s.inUse[key]; n != nil && *n > 0 {
+		*n--
 	}
 }
 
@@ -44,7 +63,10 @@ func (s *Slots) Release(key string) {
 func (s *Slots) InUse(key string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.inUse[key]
+	if n := s.inUse[key]; n != nil {
+		return *n
+	}
+	return 0
 }
 
 // A Gauge counts what is running of one thing. The zero value is ready; it is safe for

@@ -34,7 +34,8 @@ type feature struct {
 	limits limit.Limits
 	rules  audit.Rules
 
-	running *limit.Gauge // its calls
+	running *limit.Gauge   // its calls
+	rates   *limit.Buckets // by principal
 }
 
 type resource struct {
@@ -126,7 +127,7 @@ func (s *Server) newFeature(kind, name string, p Policy) (feature, error) {
 	if kind != "tool" && p.Risk != ReadOnly {
 		return feature{}, fmt.Errorf("a %s is read: its Risk must be ReadOnly; what changes the world is a tool", kind)
 	}
-	return feature{kind: kind, name: name, running: new(limit.Gauge), policy: p.clone(), limits: p.Limits.Or(s.limits)}, nil
+	return feature{kind: kind, name: name, running: new(limit.Gauge), rates: new(limit.Buckets), policy: p.clone(), limits: p.Limits.Or(s.limits)}, nil
 }
 
 func (s *Server) addResource(r *mcp.Resource, p Policy, h mcp.ResourceHandler) error {

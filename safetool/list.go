@@ -76,7 +76,7 @@ func page[T any](ctx context.Context, f *flight, cursor string, next *string, al
 	count, last := 0, ""
 	for _, item := range all(above) {
 		feature := of(item)
-		if !feature.policy.visible(&f.caller.Principal) {
+		if !f.sees(feature) {
 			continue
 		}
 		if count++; count > f.server.pageSize {

@@ -47,8 +47,9 @@ type Policy struct {
 	// Risk must be set. It also sets the tool's annotations, so that the hints a
 	// client reads cannot contradict it.
 	Risk Risk
-	// Scopes must all be held by the caller. A caller who lacks one is told
-	// which.
+	// Scopes must all be held by the caller. A caller who lacks one, and could go
+	// back for a token that has it, is told which; from one who could not, the tool
+	// is hidden.
 	Scopes []string
 	// Roles: the caller must hold at least one. A caller who holds none does
 	// not see the tool at all.
@@ -76,7 +77,7 @@ func (p *Policy) check(broker *secrets.Broker) error {
 		return fmt.Errorf("its Policy has an empty scope or role")
 	}
 	if field := p.Limits.Check(); field != "" {
-		return fmt.Errorf("its Policy has a negative limit %s", field)
+		return fmt.Errorf("its Policy has a negative limit %s, or a rate that is half set", field)
 	}
 	if len(p.Secrets) > 0 && broker == nil {
 		return fmt.Errorf("its Policy names secrets, but Options.Secrets has no broker: give secrets.NewBroker(provider, nil)")
@@ -99,9 +100,12 @@ func (p Policy) clone() Policy {
 	return p
 }
 
-// visible says whether the caller may know that this exists. It is the one
-// predicate of listing and of calling.
-func (p *Policy) visible(who *access.Principal) bool { return who.HasAnyRole(p.Roles) }
+// visible says whether the caller may know that this exists: it holds a role, and
+// whatever scope it lacks it could gain. It is the one predicate of listing and of
+// calling. Where scopes are only observed, they hide nothing.
+func (p *Policy) visible(who *access.Principal, observed bool) bool {
+	return who.HasAnyRole(p.Roles) && (!who.ScopesFixed || observed || who.MissingScope(p.Scopes) == "")
+}
 
 // annotations returns the hints that say what the policy says, on top of those
 // the author gave, or an error where the two contradict each other.

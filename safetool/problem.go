@@ -26,6 +26,7 @@ const (
 	CodeArgumentsTooLarge      = "arguments_too_large"     // more bytes than the limit
 	CodeArgumentsTooDeep       = "arguments_too_deep"      // nested deeper than the limit
 	CodeBusy                   = "busy"                    // too many calls at once
+	CodeRateLimited            = "rate_limited"            // too many calls in a short time
 	CodeUnidentified           = "unidentified"            // nobody knows who is calling
 	CodeNotFound               = "not_found"               // unknown or hidden: the two look the same
 	CodeMissingScope           = "missing_scope"           // the caller lacks a scope

@@ -175,7 +175,7 @@ func (f *flight) complete(ctx context.Context, next mcp.MethodHandler, req mcp.R
 	if ok && r.Params.Ref != nil {
 		target = f.completes(r.Params.Ref)
 	}
-	if target == nil || !target.policy.visible(&f.caller.Principal) {
+	if target == nil || !f.sees(target) {
 		return nil, f.turnAway(ctx, notFound("prompt or resource template"), audit.Args{})
 	}
 	p := f.newPass(target, "")

@@ -182,12 +182,11 @@ func (f *flight) dispatch(ctx context.Context, next mcp.MethodHandler, req mcp.R
 // admit finds what is asked for, if this caller may know of it, and returns the
 // request as the SDK's server is to see it.
 func (f *flight) admit(req mcp.Request) (mcp.Request, *refusal) {
-	who := &f.caller.Principal
 	switch r := req.(type) {
 	case *mcp.CallToolRequest:
 		f.name = r.Params.Name
 		t := f.server.catalogue.tool(f.name)
-		if t == nil || !t.policy.visible(who) {
+		if t == nil || !f.sees(&t.feature) {
 			return nil, notFound("tool")
 		}
 		f.tool, f.toolReq, f.mcp.Tool = t, r, t.name
@@ -197,7 +196,7 @@ func (f *flight) admit(req mcp.Request) (mcp.Request, *refusal) {
 	case *mcp.GetPromptRequest:
 		f.name = r.Params.Name
 		p := f.server.catalogue.prompt(f.name)
-		if p == nil || !p.policy.visible(who) {
+		if p == nil || !f.sees(&p.feature) {
 			return nil, notFound("prompt")
 		}
 		f.prompt, f.mcp.Prompt = p, p.name
@@ -207,7 +206,7 @@ func (f *flight) admit(req mcp.Request) (mcp.Request, *refusal) {
 	case *mcp.ReadResourceRequest:
 		f.name = r.Params.URI
 		found := f.server.catalogue.resource(f.name)
-		if found == nil || !found.policy.visible(who) {
+		if found == nil || !f.sees(&found.feature) {
 			return nil, notFound("resource")
 		}
 		f.resource, f.mcp.Resource = found, found.name
@@ -216,6 +215,11 @@ func (f *flight) admit(req mcp.Request) (mcp.Request, *refusal) {
 		return &mcp.ReadResourceRequest{Session: r.Session, Params: &params, Extra: r.Extra}, nil
 	}
 	return nil, notFound("thing")
+}
+
+// sees says whether the caller may know of a feature.
+func (f *flight) sees(target *feature) bool {
+	return target.policy.visible(&f.caller.Principal, f.server.options.InsecureObserve != "")
 }
 
 // notFound is the one answer to what does not exist and to what this caller may
@@ -245,7 +249,7 @@ func (f *flight) admitSubscription(ctx context.Context, req mcp.Request) error {
 	who := &f.caller.Principal
 	for _, uri := range uris {
 		r := f.server.catalogue.resource(uri)
-		if r == nil || !r.policy.visible(who) || who.MissingScope(r.policy.Scopes) != "" {
+		if r == nil || !f.sees(&r.feature) || who.MissingScope(r.policy.Scopes) != "" {
 			return f.turnAway(ctx, notFound("resource"), f.server.argumentsOf(map[string]string{"uri": uri}, audit.Rules{{Name: "uri", Rule: audit.RuleHMAC}}))
 		}
 	}

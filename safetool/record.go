@@ -77,7 +77,15 @@ func (s *Server) refusedAtDoor(ctx context.Context, r bridge.Refusal) {
 		MCP:      audit.MCP{Method: r.Method, Request: r.Request},
 		Args:     audit.Args{Bytes: r.Bytes},
 		Decision: audit.Decision{Effect: audit.EffectDeny, By: "door", Rule: r.Rule, Reason: r.Reason},
-		Outcome:  audit.Outcome{Status: audit.StatusRefused, Code: r.Code},
+		Outcome:  audit.Outcome{Status: audit.StatusRefused, Code: r.Code, Cause: r.Cause},
+	}
+	switch r.Kind {
+	case "tool":
+		e.MCP.Tool = r.Name
+	case "prompt":
+		e.MCP.Prompt = r.Name
+	case "resource", "resource template":
+		e.MCP.Resource = r.Name
 	}
 	if r.Caller != nil {
 		e.Caller = auditCaller(r.Caller)

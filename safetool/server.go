@@ -37,6 +37,10 @@ type Options struct {
 	// Limits are the limits of every tool, resource and prompt whose policy says
 	// nothing else. Zero fields take limit.Defaults.
 	Limits limit.Limits
+	// Limiter counts calls against the rates of Limits. Nil counts in this process;
+	// several replicas of a server share one over a store of their own. Where it
+	// fails, calls are refused.
+	Limiter limit.Limiter
 	// Explain gives the program's own errors their words: it returns the Problem
 	// that the caller is told for err, or nil for an error that it does not
 	// know. It is asked with errors.Is and errors.As in mind, only for errors
@@ -75,7 +79,8 @@ type Server struct {
 	pageSize int
 
 	catalogue   catalogue
-	callerSlots limit.Slots // by principal
+	callerSlots limit.Slots   // by principal
+	callerRates limit.Buckets // by principal, where Options.Limiter is nil
 	running     tally
 }
 
@@ -91,7 +96,7 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 		options = *o
 	}
 	if field := options.Limits.Check(); field != "" {
-		return nil, fmt.Errorf("safetool: Options.Limits.%s is negative", field)
+		return nil, fmt.Errorf("safetool: Options.Limits.%s is negative, or a rate that is half set", field)
 	}
 	s := &Server{options: options, limits: options.Limits.Or(limit.Defaults()), pageSize: mcp.DefaultPageSize}
 	s.log = slog.New(&redactingHandler{inner: logHandler(options.Logger), broker: options.Secrets})
@@ -200,7 +205,10 @@ const recordTimeout = 5 * time.Second
 func init() {
 	bridge.Open = func(server any) bridge.Gate {
 		s := server.(*Server) //nolint:forcetypeassert // serve and safetooltest pass nothing else
-		return bridge.Gate{SDK: s.sdk, Start: s.started, Stop: s.stopped, Refused: s.refusedAtDoor}
+		return bridge.Gate{
+			SDK: s.sdk, Start: s.started, Stop: s.stopped, Refused: s.refusedAtDoor,
+			Needs: s.needs, Scopes: s.scopes, Ready: s.ready, Notice: s.notice,
+		}
 	}
 	bridge.WithCall = func(ctx context.Context, spec bridge.CallSpec) (context.Context, func()) {
 		c := &Call{

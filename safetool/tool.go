@@ -10,6 +10,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/validate"
 )
 
@@ -24,6 +25,7 @@ type tool struct {
 	encode     func(any) (json.RawMessage, error)
 	objects    bool // the output is an object, or nothing is said about it
 	listsOut   bool // an output schema is listed
+	headers    []bridge.ParamHeader
 }
 
 // AddTool adds a tool whose arguments and output have Go types, as [mcp.AddTool]
@@ -164,6 +166,10 @@ func newTool(s *Server, t *mcp.Tool, p Policy) (*tool, error) {
 // register completes a tool and puts it into the catalogue.
 func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Field, warnings []string) error {
 	t.definition.InputSchema = in
+	var err error
+	if t.headers, err = paramHeaders(in); err != nil {
+		return err
+	}
 	t.definition.OutputSchema = nil // a nil RawMessage in an any is not nil
 	if out != nil {
 		t.definition.OutputSchema = out

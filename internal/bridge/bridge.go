@@ -54,6 +54,9 @@ type Refusal struct {
 	Rule    string  // which rule refused: "envelope", "params", "size", …
 	Reason  string  // plain words, without anything that was sent
 	Code    string  // the problem's code
+	Cause   string  // what the caller is not told
+	Kind    string  // "tool", "resource" or "prompt", where the caller may know of it
+	Name    string  // and its name
 	Bytes   int     // size of what was refused
 }
 
@@ -69,6 +72,34 @@ type Gate struct {
 	Stop func(ctx context.Context, transport, reason string) error
 	// Refused records a refusal at the door.
 	Refused func(context.Context, Refusal)
+	// Needs says what only HTTP can say of a request for a feature before the SDK
+	// sees it: the scopes that its caller lacks, and the arguments that have headers.
+	// Of what the caller may not know of it says nothing, as of what there is not.
+	Needs func(who *access.Principal, method, name string) Needs
+	// Scopes are those that a caller may come to need, in order.
+	Scopes func() []string
+	// Ready says what stands in the way of serving a call, nil if nothing does.
+	Ready func(context.Context) error
+	// Notice records an event that belongs to no call.
+	Notice func(ctx context.Context, by, rule, reason string) error
+}
+
+// Needs is what a request for a feature needs beyond its envelope.
+type Needs struct {
+	// Missing is the first scope that the caller lacks, "" if none.
+	Missing string
+	// Scopes are all scopes of the feature, where one is missing.
+	Scopes []string
+	// Kind and Name are the feature's, "" where the caller may not know of it.
+	Kind, Name string
+	// Headers are the arguments of a tool that travel in headers as well (SEP-2243).
+	Headers []ParamHeader
+}
+
+// A ParamHeader is an argument that has a header.
+type ParamHeader struct {
+	Path []string // the members that lead to it
+	Name string   // of the header, behind Mcp-Param-
 }
 
 // Open returns the gate of a *safetool.Server. The package safetool sets it.
