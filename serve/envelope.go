@@ -58,42 +58,50 @@ type envelope struct {
 	hasID, hasMethod, hasVersion bool
 }
 
-// parse reads a line as exactly one message. What it returns shares nothing with the
-// line.
+// parse reads a line as exactly one message. The message shares nothing with the
+// line; the envelope does.
 func parse(line []byte, depth int) (jsonrpc.Message, *envelope, *fault) {
+	e, f := readEnvelope(line, depth)
+	if f != nil {
+		return nil, nil, f
+	}
+	return e.message(), e, nil
+}
+
+// readEnvelope takes exactly one message apart, and checks it.
+func readEnvelope(line []byte, depth int) (*envelope, *fault) {
 	if limit.DepthExceeds(line, depth) {
-		return nil, nil, faultDeep.of(line)
+		return nil, faultDeep.of(line)
 	}
 	once := jsontext.Value(line).IsValid() // no name is given twice, anywhere
 	if !once && !jsontext.Value(line).IsValid(jsontext.AllowDuplicateNames(true)) {
-		return nil, nil, unreadable(line)
+		return nil, unreadable(line)
 	}
 	at := jsonwalk.Space(line, 0)
 	switch line[at] {
 	case '{':
 	case '[':
-		return nil, nil, faultBatch.of(line)
+		return nil, faultBatch.of(line)
 	default:
-		return nil, nil, faultObject.of(line)
+		return nil, faultObject.of(line)
 	}
-	var e envelope
+	e := new(envelope)
 	if f := e.read(line, at); f != nil {
 		out := f.of(line)
 		out.failed = e.failed()
-		return nil, nil, out
+		return nil, out
 	}
 	if !once && e.repeats(line, at) {
 		f := faultTwice
 		f.id, f.method = e.id, known(e.method)
-		return nil, nil, &f
+		return nil, &f
 	}
-	msg, f := e.message()
-	if f != nil {
+	if f := e.check(); f != nil {
 		out := *f
 		out.id, out.method, out.silent, out.failed = e.id, known(e.method), e.hasMethod && !e.hasID, e.failed()
-		return nil, nil, &out
+		return nil, &out
 	}
-	return msg, &e, nil
+	return e, nil
 }
 
 // failed is what the SDK gets for a response that is malformed, so that whoever asked
@@ -183,36 +191,51 @@ func names(raw []byte, at int) (twice bool) {
 	return twice
 }
 
-// message makes what the SDK takes of an envelope.
-func (e *envelope) message() (jsonrpc.Message, *fault) {
+// check says what is wrong with the members that a message has, taken together.
+func (e *envelope) check() *fault {
 	switch {
 	case e.hasMethod && e.result == nil && e.failure == nil:
-		if e.params != nil && e.params[0] != '{' {
-			return nil, &faultNoObj
+		switch {
+		case e.params != nil && e.params[0] != '{':
+			return &faultNoObj
+		case !wellShaped(e.method, e.params):
+			return &faultParams
+		case !e.hasID && known(e.method) != "" && !strings.HasPrefix(e.method, "notifications/"):
+			return &faultUnasked
 		}
-		if !wellShaped(e.method, e.params) {
-			return nil, &faultParams
-		}
-		if !e.hasID && known(e.method) != "" && !strings.HasPrefix(e.method, "notifications/") {
-			return nil, &faultUnasked
-		}
-		return &jsonrpc.Request{ID: e.id.value, Method: e.method, Params: bytes.Clone(e.params)}, nil
+		return nil
 	case !e.hasMethod && e.hasID && e.params == nil && (e.result == nil) != (e.failure == nil):
-		out := &jsonrpc.Response{ID: e.id.value, Result: bytes.Clone(e.result)}
-		if e.failure != nil {
-			var failure struct {
-				Code    *int64          `json:"code"`
-				Message *string         `json:"message"`
-				Data    json.RawMessage `json:"data"`
-			}
-			if json.Unmarshal(e.failure, &failure) != nil || failure.Code == nil || failure.Message == nil {
-				return nil, &faultKind
-			}
-			out.Error = &jsonrpc.Error{Code: *failure.Code, Message: *failure.Message, Data: failure.Data}
+		if e.failure != nil && e.error() == nil {
+			return &faultKind
 		}
-		return out, nil
+		return nil
 	}
-	return nil, &faultKind
+	return &faultKind
+}
+
+// error reads the error of a response, nil where it is none.
+func (e *envelope) error() *jsonrpc.Error {
+	var failure struct {
+		Code    *int64          `json:"code"`
+		Message *string         `json:"message"`
+		Data    json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(e.failure, &failure) != nil || failure.Code == nil || failure.Message == nil {
+		return nil
+	}
+	return &jsonrpc.Error{Code: *failure.Code, Message: *failure.Message, Data: failure.Data}
+}
+
+// message makes what the SDK takes of an envelope that has been checked.
+func (e *envelope) message() jsonrpc.Message {
+	if e.hasMethod {
+		return &jsonrpc.Request{ID: e.id.value, Method: e.method, Params: bytes.Clone(e.params)}
+	}
+	out := &jsonrpc.Response{ID: e.id.value, Result: bytes.Clone(e.result)}
+	if e.failure != nil {
+		out.Error = e.error()
+	}
+	return out
 }
 
 // blank says that a line holds nothing: some clients send them, and no harm is done.

@@ -3,6 +3,8 @@ package serve
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,68 +13,109 @@ import (
 
 const (
 	floodWindow = 10 * time.Second
-	floodSingle = 20 // refusals in a window that are recorded one by one
+	floodSingle = 20  // refusals of an address in a window that are recorded one by one
+	floodAll    = 100 // and of all addresses
+	floodCounts = 32  // addresses whose further ones are counted by themselves
 )
 
-// A flood records refusals: so many of a window one by one, and the rest as a count,
-// so that whoever sends rubbish cannot fill the log.
+// A flood records refusals: so many of a window one by one, and the rest as counts by
+// address, so that whoever sends rubbish can neither fill the log nor hide others in
+// it. The counts are recorded when the window is over.
 type flood struct {
 	record func(bridge.Refusal)
 	now    func() time.Time
 
-	mu    sync.Mutex
-	begun time.Time
-	seen  int
-	more  bridge.Refusal // the last of those that were only counted
+	mu      sync.Mutex
+	begun   time.Time
+	singles int
+	seen    map[string]int      // refusals by address, in this window
+	counts  map[string]*counted // those that were only counted
+	timer   *time.Timer
+}
+
+type counted struct {
+	last  bridge.Refusal
+	n     int
 	bytes int
-	timer *time.Timer
 }
 
 func newFlood(gate bridge.Gate) *flood {
 	return &flood{now: time.Now, record: func(r bridge.Refusal) { gate.Refused(context.Background(), r) }}
 }
 
+// others is the address of those that are too many to be counted one by one.
+const others = "others"
+
 // refused records a refusal or counts it.
 func (f *flood) refused(r bridge.Refusal) {
-	f.mu.Lock()
-	if f.now().Sub(f.begun) >= floodWindow {
-		f.mu.Unlock()
-		f.flush()
-		f.mu.Lock()
-		f.begun, f.seen, f.bytes = f.now(), 0, 0
+	if f.onlyCounted(r) {
+		return
 	}
-	f.seen++
-	single := f.seen <= floodSingle
-	if !single {
-		f.more = r
-		f.bytes += r.Bytes
-		if f.timer == nil {
-			f.timer = time.AfterFunc(floodWindow, f.flush)
-		}
-	}
-	f.mu.Unlock()
-	if single {
-		f.record(r)
-	}
+	f.record(r)
 }
 
-// flush records the count of those that were not recorded one by one.
+// onlyCounted counts a refusal, and says whether that is all that is to be recorded.
+func (f *flood) onlyCounted(r bridge.Refusal) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.now(); f.seen == nil || now.Sub(f.begun) >= floodWindow {
+		f.begun, f.singles, f.seen = now, 0, map[string]int{}
+	}
+	address := ""
+	if r.Caller != nil {
+		address = network(r.Caller.Address)
+	}
+	if f.singles < floodAll && f.seen[address] < floodSingle {
+		f.singles++
+		f.seen[address]++
+		return false
+	}
+	c := f.counts[address]
+	if c == nil && len(f.counts) >= floodCounts {
+		address = others
+		c = f.counts[address]
+	}
+	if c == nil {
+		c = &counted{}
+		if f.counts == nil {
+			f.counts = map[string]*counted{}
+		}
+		f.counts[address] = c
+	}
+	c.last = r
+	c.n++
+	c.bytes += r.Bytes
+	if f.timer == nil {
+		f.timer = time.AfterFunc(floodWindow, f.flush)
+	}
+	return true
+}
+
+// flush records the counts.
 func (f *flood) flush() {
 	f.mu.Lock()
 	if f.timer != nil {
 		f.timer.Stop()
 		f.timer = nil
 	}
-	n, r, bytes := f.seen-floodSingle, f.more, f.bytes
-	if n > 0 {
-		f.seen, f.bytes = floodSingle, 0
-	}
+	counts := f.counts
+	f.counts = nil
 	f.mu.Unlock()
-	if n <= 0 {
-		return
+	for _, address := range slices.Sorted(maps.Keys(counts)) {
+		c := counts[address]
+		caller := c.last.Caller
+		if address == others {
+			caller = nil
+		} else if caller != nil && caller.Transport != "stdio" { // several principals may share an address
+			caller = &bridge.Caller{Address: caller.Address, Transport: caller.Transport}
+		}
+		from := ""
+		if address == others {
+			from = " from other addresses"
+		}
+		f.record(bridge.Refusal{
+			Caller: caller, Rule: "flood", Code: c.last.Code, Bytes: c.bytes,
+			Reason: fmt.Sprintf("%d more messages%s were refused within %s", c.n, from, floodWindow),
+		})
 	}
-	f.record(bridge.Refusal{
-		Caller: r.Caller, Rule: "flood", Code: r.Code, Bytes: bytes,
-		Reason: fmt.Sprintf("%d more messages were refused within %s", n, floodWindow),
-	})
 }

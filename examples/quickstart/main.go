@@ -1,7 +1,9 @@
-// Quickstart is a guarded MCP server to copy from: six tools on stdio, an audit
-// log, and a credential from an encrypted file. Put it under an MCP client as
+// Quickstart is a guarded MCP server to copy from: six tools, an audit log, and a
+// credential from an encrypted file. Put it under an MCP client as
 //
 //	go run github.com/safemcp/safemcp/examples/quickstart -audit ./audit
+//
+// or serve it over HTTP, at http://127.0.0.1:8080/mcp, with -http 127.0.0.1:8080.
 //
 // This file wires the server; the tools stand beside it.
 package main
@@ -11,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -33,6 +36,7 @@ func main() {
 func run(ctx context.Context) (err error) {
 	home := flag.String("home", defaultHome(), "where the secret store is kept")
 	auditDir := flag.String("audit", "", "where the audit log goes (default HOME/audit)")
+	address := flag.String("http", "", "serve over HTTP at this loopback address instead of stdio, as 127.0.0.1:8080")
 	faults := flag.Bool("demo-faults", false, "add the tool crash, which panics")
 	describe := flag.Bool("describe", false, "print what the tools may do, and exit")
 	flag.Parse()
@@ -64,6 +68,13 @@ func run(ctx context.Context) (err error) {
 	}
 	if *describe {
 		return safetool.WriteCards(os.Stdout, server.Describe())
+	}
+	if *address != "" {
+		return serve.HTTP(ctx, server, &serve.HTTPOptions{
+			Address:           *address,
+			InsecureAnonymous: "the quickstart is tried on one's own machine",
+			Listening:         func(at net.Addr) { fmt.Fprintf(os.Stderr, "quickstart: serving on http://%s/mcp\n", at) },
+		})
 	}
 	return serve.Stdio(ctx, server, nil)
 }

@@ -1,0 +1,238 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/access"
+	"github.com/safemcp/safemcp/internal/bridge"
+	"github.com/safemcp/safemcp/limit"
+	"github.com/safemcp/safemcp/safetool"
+)
+
+// An Endpoint serves a guarded server over HTTP, for a mux of one's own. It takes
+// every path that it is given: its own, /healthz, /readyz and those under
+// /.well-known/oauth-protected-resource. It is safe for concurrent use.
+type Endpoint struct {
+	o        *HTTPOptions
+	gate     bridge.Gate
+	with     http.Handler // clients with sessions, older than 2026-07-28
+	without  http.Handler
+	sessions *sessions
+	flood    *flood
+	bodies   *bodies
+	metadata *access.ResourceMetadata // nil where no authenticator has it
+	shed     []string                 // the headers that credentials are in
+
+	requests limit.Gauge
+	callers  limit.Slots // requests by principal
+	running  calls
+	draining atomic.Bool
+	ready    readiness
+	stopping sync.Once
+	stopped  error
+}
+
+// Handler returns the endpoint of a server, for a mux of one's own; [HTTP] runs one
+// with a listener. What HTTPOptions says of listening, connections and signals is not
+// read. That it serves is recorded, and so is its end by [Endpoint.Shutdown], which
+// the program has to call before the http.Server's.
+func Handler(server *safetool.Server, o *HTTPOptions) (*Endpoint, error) {
+	if server == nil {
+		return nil, errors.New("serve: Handler needs a server")
+	}
+	options, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	return newEndpoint(bridge.Open(server), options)
+}
+
+func newEndpoint(gate bridge.Gate, o *HTTPOptions) (*Endpoint, error) {
+	e := &Endpoint{o: o, gate: gate, flood: newFlood(gate), bodies: newBodies(o.Bodies), sessions: newSessions(o, gate.SDK)}
+	for _, a := range o.Authenticators {
+		e.shed = append(e.shed, a.CredentialHeaders()...)
+		if m, ok := a.(interface {
+			ResourceMetadata() access.ResourceMetadata
+		}); ok && e.metadata == nil {
+			metadata := m.ResourceMetadata()
+			e.metadata = &metadata
+		}
+	}
+	e.shed = append(e.shed, "Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Forwarded-Client-Cert")
+	for i, name := range e.shed {
+		e.shed[i] = http.CanonicalHeaderKey(name)
+	}
+	if e.metadata != nil && len(e.metadata.ScopesSupported) == 0 {
+		e.metadata.ScopesSupported = gate.Scopes()
+	}
+	one := func(*http.Request) *mcp.Server { return gate.SDK }
+	// The SDK checks Host over loopback alone, and that with a word of its own.
+	most := int64(o.BodyBytes)
+	e.with = e.identified(mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{
+		DisableLocalhostProtection: true, MaxRequestBodyBytes: most, EventStore: mcp.NewMemoryEventStore(nil),
+	}))
+	e.without = e.identified(mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{
+		DisableLocalhostProtection: true, MaxRequestBodyBytes: most, Stateless: true, PropagateRequestCancellation: true,
+	}))
+	ctx := context.Background()
+	if err := gate.Start(ctx, "http"); err != nil {
+		return nil, fmt.Errorf("serve: nothing is served, since the start could not be recorded: %w", err)
+	}
+	if o.InsecureAnonymous != "" {
+		if err := gate.Notice(ctx, "InsecureAnonymous", "opt_out", o.InsecureAnonymous); err != nil {
+			return nil, fmt.Errorf("serve: nothing is served, since the opt-out InsecureAnonymous could not be recorded: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// callerKey carries the caller from the door to the SDK's own middleware, which alone
+// can put a TokenInfo where the SDK looks for it.
+type callerKey struct{}
+
+// identified hands a request to the SDK as the caller's, without credentials.
+func (e *Endpoint) identified(inner http.Handler) http.Handler {
+	verify := func(_ context.Context, _ string, r *http.Request) (*auth.TokenInfo, error) {
+		caller, ok := r.Context().Value(callerKey{}).(*bridge.Caller)
+		if !ok {
+			return nil, auth.ErrInvalidToken
+		}
+		return caller.Extra().TokenInfo, nil
+	}
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		delete(r.Header, "Authorization")
+		inner.ServeHTTP(w, r)
+	})
+	return auth.RequireBearerToken(verify, &auth.RequireBearerTokenOptions{AllowMissingExpiration: true})(bare)
+}
+
+// shorn returns a request for the SDK: the caller in its context, and its headers
+// without credentials.
+func (e *Endpoint) shorn(ctx context.Context, r *http.Request, caller *bridge.Caller) *http.Request {
+	out := r.WithContext(context.WithValue(ctx, callerKey{}, caller))
+	out.Header = maps.Clone(r.Header)
+	for _, name := range e.shed {
+		delete(out.Header, name)
+	}
+	out.Header["Authorization"] = placeholder
+	return out
+}
+
+var placeholder = []string{"Bearer verified"}
+
+// ServeHTTP implements http.Handler.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := visit{Endpoint: e, r: r, w: &responder{ResponseWriter: w, control: http.NewResponseController(w), timeout: e.o.WriteTimeout}}
+	v.caller.Transport = "http"
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler { //nolint:errorlint // a panic's value
+			panic(p)
+		}
+		t := turn(http.StatusInternalServerError, "panic", "The request could not be answered.").
+			because(fmt.Errorf("a panic at the door: %v", p))
+		t.category, t.problem = safetool.CategoryServer, safetool.CodeInternal
+		v.turnAway(t)
+	}()
+	if t := v.serve(); t != nil {
+		v.turnAway(t)
+	}
+}
+
+// Shutdown ends serving: new requests are refused with a 503, calls that run are
+// waited for, within ctx, then sessions and streams end and the end is recorded. It is
+// called before the http.Server's own Shutdown, which would wait for open streams.
+func (e *Endpoint) Shutdown(ctx context.Context) error {
+	return e.stop(ctx, "the program ended it")
+}
+
+func (e *Endpoint) stop(ctx context.Context, reason string) error {
+	e.stopping.Do(func() {
+		e.draining.Store(true)
+		e.running.wait(ctx)
+		e.sessions.endAll(ctx)
+		e.flood.flush()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+		if err := e.gate.Stop(ending, "http", reason); err != nil {
+			e.stopped = fmt.Errorf("serve: the end could not be recorded: %w", err)
+		}
+	})
+	return e.stopped
+}
+
+// calls counts those that run, for a drain to wait for.
+type calls struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{}
+}
+
+func (c *calls) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+}
+
+func (c *calls) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.n == 0 && c.empty != nil {
+		close(c.empty)
+		c.empty = nil
+	}
+}
+
+func (c *calls) wait(ctx context.Context) {
+	c.mu.Lock()
+	if c.n == 0 {
+		c.mu.Unlock()
+		return
+	}
+	if c.empty == nil {
+		c.empty = make(chan struct{})
+	}
+	empty := c.empty
+	c.mu.Unlock()
+	select {
+	case <-empty:
+	case <-ctx.Done():
+	}
+}
+
+// readiness is what /readyz last found: it is asked by strangers, and asking costs.
+type readiness struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+const readyFor = time.Second
+
+func (e *Endpoint) readyNow(ctx context.Context) error {
+	if e.draining.Load() {
+		return errors.New("the server is ending")
+	}
+	r := &e.ready
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); r.at.IsZero() || now.Sub(r.at) >= readyFor {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		r.at, r.err = now, e.gate.Ready(asking)
+	}
+	return r.err
+}
