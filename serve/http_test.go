@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -88,4 +89,10 @@ func TestClientsOfEveryVersionOnOneEndpoint(t *testing.T) {
 		}
 		_ = session.Close()
 	}
+}
+
+// addZoned adds a tool with an argument that has a header.
+func addZoned(s *safetool.Server) {
+	safetool.AddRawTool(s, &mcp.Tool{Name: "zoned", InputSchema: json.RawMessage(zonedSchema)}, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true},
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return &mcp.CallToolResult{}, nil })
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -68,7 +69,43 @@ func known(method string) string {
 // says nothing: the SDK refuses them by their name alone.
 func wellShaped(method string, params []byte) bool {
 	s, ok := shapes[method]
-	return !ok || s(params)
+	return !ok || (s(params) && !miscased(params))
+}
+
+// members are those of the parameters of every method, by their lower case.
+var members = func() map[string]string {
+	all := map[string]string{}
+	for _, name := range []string{
+		"_meta", "name", "arguments", "uri", "cursor", "ref", "argument", "context", "level", "requestId", "reason",
+		"progressToken", "progress", "total", "message", "protocolVersion", "capabilities", "clientInfo", "notifications",
+		"inputResponses", "requestState",
+	} {
+		all[strings.ToLower(name)] = name
+	}
+	return all
+}()
+
+// miscased says whether a member of the parameters is a known one in another case:
+// Go's encoding/json, in a gateway say, would take it for that.
+func miscased(params []byte) (found bool) {
+	if params == nil {
+		return false
+	}
+	jsonwalk.EachMember(params, 0, func(name []byte, value int) int {
+		var lower [16]byte
+		if len(name) <= len(lower) {
+			for i, c := range name {
+				if c >= 'A' && c <= 'Z' {
+					c += 'a' - 'A'
+				}
+				lower[i] = c
+			}
+			is, known := members[string(lower[:len(name)])]
+			found = found || (known && is != string(name))
+		}
+		return jsonwalk.Skip(params, value)
+	})
+	return found
 }
 
 // cancelShape is that of a cancellation, whose id has to be one: the SDK cuts the

@@ -44,20 +44,20 @@ func (v *visit) serve() *turned {
 	}
 	if !v.o.hostAllowed(v.r) {
 		return turn(http.StatusForbidden, "host", "The request is for another host than this server.").
-			hinted("Use a name that the server was told: HTTPOptions.Hosts.")
+			ofPolicy(safetool.CodeDenied).hinted("Use a name by which the server knows itself; whoever runs it sets them in HTTPOptions.Hosts.")
 	}
-	if len(v.r.Header) > mostHeaders {
-		return turn(http.StatusRequestHeaderFieldsTooLarge, "headers", "The request has too many headers.")
+	if tooLarge(v.r.Header) {
+		return turn(http.StatusRequestHeaderFieldsTooLarge, "headers", "The request has too many headers, or too long ones.")
 	}
 	if v.metadata != nil && strings.HasPrefix(v.r.URL.Path, wellKnownPath) {
 		return v.describe()
 	}
 	if v.r.URL.Path != v.o.Path {
-		return turn(http.StatusNotFound, "path", "There is nothing at this path.")
+		return nothingHere()
 	}
 	if !v.o.originAllowed(v.r) {
 		return turn(http.StatusForbidden, "origin", "The request comes from a web page that may not use this server.").
-			hinted("Its origin would have to be one of HTTPOptions.Origins.")
+			ofPolicy(safetool.CodeDenied).hinted("Whoever runs the server says which pages may, in HTTPOptions.Origins.")
 	}
 	if v.o.cors(v.w, v.r) {
 		return nil
@@ -81,6 +81,27 @@ func (v *visit) serve() *turned {
 		return t
 	}
 	return v.within()
+}
+
+// tooLarge says whether headers are more than anybody needs. The http.Server of HTTP
+// bounds their bytes as they arrive; one of the program's own may not.
+func tooLarge(h http.Header) bool {
+	if len(h) > mostHeaders {
+		return true
+	}
+	n := 0
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v)
+		}
+	}
+	return n > mostHeaderBytes
+}
+
+func nothingHere() *turned {
+	t := turn(http.StatusNotFound, "path", "There is nothing at this path.")
+	t.problem = safetool.CodeNotFound
+	return t
 }
 
 // identify establishes who calls.
@@ -225,6 +246,9 @@ func (v *visit) post() *turned {
 		return t
 	}
 	_, without := version(v.r.Header)
+	if without && !e.hasMethod {
+		return turn(http.StatusBadRequest, "envelope", "The message answers a question that nobody has asked.")
+	}
 	if t := v.needs(e, without); t != nil {
 		return t
 	}
@@ -434,7 +458,7 @@ func (v *visit) health() *turned {
 func (v *visit) describe() *turned {
 	rest := strings.TrimPrefix(v.r.URL.Path, wellKnownPath)
 	if rest != "" && rest != v.o.Path {
-		return turn(http.StatusNotFound, "path", "There is nothing at this path.")
+		return nothingHere()
 	}
 	h := v.w.ResponseWriter.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
