@@ -220,6 +220,9 @@ func schemaOf(schema any) (json.RawMessage, error) {
 	if schema == nil {
 		return nil, nil
 	}
+	if text, ok := schema.([]byte); ok { // which would marshal as base64
+		schema = json.RawMessage(text)
+	}
 	raw, err := json.Marshal(schema)
 	if err != nil {
 		return nil, fmt.Errorf("it does not marshal: %w", err)

@@ -164,8 +164,11 @@ func (v *visit) spend() error {
 // was wrong, or cannot be told. None of it says what about it is wrong.
 func (v *visit) unidentified(err error) *turned {
 	spent, isSpent := errors.AsType[*errSpent](err)
-	if err == nil || (!isSpent && !errors.Is(err, access.ErrUnavailable)) {
-		spent, isSpent = errors.AsType[*errSpent](v.spend()) // a wrong guess costs
+	if !isSpent && !errors.Is(err, access.ErrUnavailable) { // a wrong guess costs
+		if cost := v.spend(); cost != nil {
+			err = cost
+			spent, isSpent = errors.AsType[*errSpent](cost)
+		}
 	}
 	switch {
 	case isSpent:
