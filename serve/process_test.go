@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,9 @@ import (
 // serverEnv names the log's directory in the environment of this binary when a test
 // starts it as a server.
 const serverEnv = "SAFEMCP_TEST_SERVER"
+
+// httpEnv is set where that server is to listen instead.
+const httpEnv = "SAFEMCP_TEST_HTTP"
 
 func TestMain(m *testing.M) {
 	dir := os.Getenv(serverEnv)
@@ -77,7 +81,14 @@ func server(dir string) error {
 			runtime.Gosched()
 		}
 	})
-	err = serve.Stdio(context.Background(), s, nil)
+	if os.Getenv(httpEnv) == "" {
+		err = serve.Stdio(context.Background(), s, nil)
+	} else {
+		err = serve.HTTP(context.Background(), s, &serve.HTTPOptions{
+			Address: "127.0.0.1:0", InsecureAnonymous: "a test",
+			Listening: func(at net.Addr) { fmt.Fprintln(os.Stderr, at) },
+		})
+	}
 	if cerr := trail.Close(); err == nil {
 		err = cerr
 	}
@@ -97,12 +108,21 @@ type process struct {
 
 func started(t *testing.T) *process {
 	t.Helper()
+	p := launched(t)
+	p.send(`{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	p.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	p.line()
+	return p
+}
+
+func launched(t *testing.T, env ...string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.CommandContext(t.Context(), self), dir: t.TempDir()}
-	p.cmd.Env = append(os.Environ(), serverEnv+"="+p.dir)
+	p.cmd.Env = append(append(os.Environ(), serverEnv+"="+p.dir), env...)
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +142,6 @@ func started(t *testing.T) *process {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
 	})
-	p.send(`{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
-	p.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-	p.line()
 	return p
 }
 
