@@ -292,7 +292,9 @@ func stock() *mcp.Server {
 			return &mcp.CallToolResult{}, nil, nil
 		})
 	s.AddTool(&mcp.Tool{Name: "zoned", InputSchema: json.RawMessage(zonedSchema)},
-		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return &mcp.CallToolResult{}, nil })
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{}, nil
+		})
 	return s
 }
 

@@ -226,5 +226,7 @@ func TestClientsOfEveryVersionOnOneEndpoint(t *testing.T) {
 // addZoned adds a tool with an argument that has a header.
 func addZoned(s *safetool.Server) {
 	safetool.AddRawTool(s, &mcp.Tool{Name: "zoned", InputSchema: json.RawMessage(zonedSchema)}, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true},
-		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return &mcp.CallToolResult{}, nil })
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{}, nil
+		})
 }
