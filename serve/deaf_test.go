@@ -76,7 +76,7 @@ func TestWhatWaitsForAClientThatDoesNotReadIsBounded(t *testing.T) {
 	}()
 	// Requests on their way from the reader through the SDK to the count of what
 	// waits are beside the bound.
-	const bound = mostUnwritten + 4096
+	const bound = mostUnwritten + 20_000
 	for in.lines.Load() < mostUnwritten {
 		runtime.Gosched()
 	}
