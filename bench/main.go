@@ -25,8 +25,12 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == childArg {
-		if err := serveChild(os.Args[2]); err != nil {
+	if len(os.Args) == 3 && (os.Args[1] == childArg || os.Args[1] == httpChildArg) {
+		child := serveChild
+		if os.Args[1] == httpChildArg {
+			child = serveHTTPChild
+		}
+		if err := child(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: child:", err)
 			os.Exit(1)
 		}

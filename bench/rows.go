@@ -11,6 +11,8 @@ var comparisons = []*comparison{
 	cost("memory/addtool", [3]float64{0.85, 0, 0}, ours((*rig).throughClient), theirs(typed, (*rig).throughClient)),
 	// A server in a process of its own, over standard input and output.
 	cost("stdio/addtool", [3]float64{0.60, 0, 0}, overStdio("ours"), overStdio("theirs")),
+	// A server in a process of its own, over HTTP with bearer tokens, 2026-07-28.
+	cost("http/addtool", [3]float64{0.90, 0, 0}, overHTTP("ours"), overHTTP("theirs")),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }

@@ -59,11 +59,7 @@ func overStdio(which string) func(context.Context) (*side, error) {
 		}
 		cmd := exec.CommandContext(ctx, self, childArg, which)
 		cmd.Stderr = os.Stderr
-		for _, v := range os.Environ() {
-			if !strings.HasPrefix(v, "GOGC=") && !strings.HasPrefix(v, "GOMAXPROCS=") && !strings.HasPrefix(v, "GOMEMLIMIT=") && !strings.HasPrefix(v, "GODEBUG=") {
-				cmd.Env = append(cmd.Env, v)
-			}
-		}
+		cmd.Env = pinned()
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			return nil, err
@@ -81,6 +77,16 @@ func overStdio(which string) func(context.Context) (*side, error) {
 		}
 		return &side{do: c.do, usage: c.usage, close: func() error { return errors.Join(in.Close(), cmd.Wait()) }}, nil
 	}
+}
+
+// pinned is the environment without what would change Go's defaults.
+func pinned() (env []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GOGC=") && !strings.HasPrefix(v, "GOMAXPROCS=") && !strings.HasPrefix(v, "GOMEMLIMIT=") && !strings.HasPrefix(v, "GODEBUG=") {
+			env = append(env, v)
+		}
+	}
+	return env
 }
 
 type child struct {
