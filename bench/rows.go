@@ -13,6 +13,11 @@ var comparisons = []*comparison{
 	cost("stdio/addtool", [3]float64{0.60, 0, 0}, overStdio("ours"), overStdio("theirs")),
 	// A server in a process of its own, over HTTP with bearer tokens, 2026-07-28.
 	cost("http/addtool", [3]float64{0.90, 0, 0}, overHTTP("ours"), overHTTP("theirs")),
+	// The strict parse at the front doors, against one pass of encoding/json that
+	// builds nothing.
+	cost("parse/350B", [3]float64{1.5, 0, 0}, strict(350), valid(350)),
+	cost("parse/4KB", [3]float64{1.5, 0, 0}, strict(4<<10), valid(4<<10)),
+	cost("parse/1MB", [3]float64{1.5, 0, 0}, strict(1<<20), valid(1<<20)),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }

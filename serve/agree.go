@@ -60,7 +60,7 @@ func version(h http.Header) (v string, without bool) {
 // to be answered. It is asked of requests and notifications.
 func agree(h http.Header, e *envelope) *turned {
 	v, without := version(h)
-	asked := e.metaText(mcp.MetaKeyProtocolVersion)
+	asked := e.protocol()
 	if without && !known28(v) || !without && asked >= stateless && !known28(asked) {
 		return unsupportedVersion(max(v, asked))
 	}
@@ -84,7 +84,7 @@ func agree(h http.Header, e *envelope) *turned {
 	case hasMethod && method[0] != e.method:
 		return mismatch("The header Mcp-Method names another method than the body.")
 	}
-	body, named := e.name()
+	body, named := e.feature()
 	name, hasName := h[headerName]
 	switch {
 	case without && named && !hasName:
@@ -107,29 +107,30 @@ func unsupportedVersion(v string) *turned {
 	return t
 }
 
-// name is what a request of a feature names: a tool, a prompt or a resource's URI.
-func (e *envelope) name() (string, bool) {
-	member := ""
+// feature is what a request names: a tool, a prompt or a resource's URI.
+func (e *envelope) feature() (string, bool) {
+	raw := e.name
 	switch e.method {
 	case "tools/call", "prompts/get":
-		member = "name"
 	case "resources/read":
-		member = "uri"
+		raw = e.uri
 	default:
 		return "", false
 	}
-	var name string
-	raw := find(e.params, member)
-	return name, raw != nil && json.Unmarshal(raw, &name) == nil
+	if raw == nil {
+		return "", false
+	}
+	return text(raw)
 }
 
-// metaText is a text in the _meta of the parameters, "" if there is none.
-func (e *envelope) metaText(key string) string {
-	var text string
-	if raw := find(e.params, "_meta", key); raw == nil || json.Unmarshal(raw, &text) != nil {
+// protocol is the version that the _meta of the parameters names, "" if none.
+func (e *envelope) protocol() string {
+	raw := find(e.meta, mcp.MetaKeyProtocolVersion)
+	if raw == nil {
 		return ""
 	}
-	return text
+	version, _ := text(raw)
+	return version
 }
 
 // find returns the value that a path of members leads to, nil where it does not.
@@ -157,7 +158,7 @@ func paramsAgree(h http.Header, e *envelope, headers []bridge.ParamHeader, neede
 	for _, p := range headers {
 		name := headerParam + p.Name
 		given := h.Get(name)
-		raw := find(e.params, append([]string{"arguments"}, p.Path...)...)
+		raw := find(e.arguments, p.Path...)
 		absent := raw == nil || string(raw) == "null"
 		switch {
 		case absent && given == "":

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
+	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/internal/jsonwalk"
 	"github.com/safemcp/safemcp/limit"
 )
@@ -52,10 +53,16 @@ var (
 
 // An envelope is a message as its line has it.
 type envelope struct {
-	id                           id
-	version, method              string
-	params, result, failure      []byte
-	hasID, hasMethod, hasVersion bool
+	id                      id
+	version                 []byte
+	method                  string
+	params, result, failure []byte
+	hasID, hasMethod        bool
+
+	// Of the parameters:
+	name, uri, arguments, meta []byte // members, nil where there are none
+	resumes                    bool   // there is what a later round of a call has
+	miscased                   bool   // a member is a known one in another case
 }
 
 // parse reads a line as exactly one message. The message shares nothing with the
@@ -132,11 +139,16 @@ func (e *envelope) read(line []byte, at int) (f *fault) {
 		}
 	}
 	jsonwalk.EachMember(line, at, func(name []byte, value int) int {
+		if string(name) == "params" && line[value] == '{' {
+			end := e.readParams(line, value)
+			e.params = line[value:end]
+			return end
+		}
 		end := jsonwalk.Skip(line, value)
 		raw := line[value:end]
 		switch string(name) {
 		case "jsonrpc":
-			e.version, e.hasVersion = string(raw), true
+			e.version = raw
 		case "id":
 			var ok bool
 			e.id, ok = readID(raw)
@@ -144,7 +156,9 @@ func (e *envelope) read(line []byte, at int) (f *fault) {
 			set(!ok, &faultID)
 		case "method":
 			e.hasMethod = true
-			set(json.Unmarshal(raw, &e.method) != nil || e.method == "", &faultMethod)
+			var ok bool
+			e.method, ok = text(raw)
+			set(!ok || e.method == "", &faultMethod)
 		case "params":
 			e.params = raw
 		case "result":
@@ -156,8 +170,43 @@ func (e *envelope) read(line []byte, at int) (f *fault) {
 		}
 		return end
 	})
-	set(e.version != `"2.0"`, &faultVersion)
+	set(string(e.version) != `"2.0"`, &faultVersion)
 	return f
+}
+
+// readParams takes the parameters that begin at apart, and returns their end.
+func (e *envelope) readParams(line []byte, at int) int {
+	return jsonwalk.EachMember(line, at, func(name []byte, value int) int {
+		end := jsonwalk.Skip(line, value)
+		raw := line[value:end]
+		switch string(name) {
+		case "name":
+			e.name = raw
+		case "uri":
+			e.uri = raw
+		case "arguments":
+			e.arguments = raw
+		case "_meta":
+			e.meta = raw
+		case "inputResponses", "requestState":
+			e.resumes = true
+		default:
+			e.miscased = e.miscased || miscased(name)
+		}
+		return end
+	})
+}
+
+// text is a JSON string's.
+func text(raw []byte) (string, bool) {
+	if raw[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, raw)
+	return string(unquoted), err == nil
 }
 
 // repeats says whether a name is given twice anywhere but in the arguments of a tool
@@ -198,7 +247,7 @@ func (e *envelope) check() *fault {
 		switch {
 		case e.params != nil && e.params[0] != '{':
 			return &faultNoObj
-		case !wellShaped(e.method, e.params):
+		case !wellShaped(e):
 			return &faultParams
 		case !e.hasID && known(e.method) != "" && !strings.HasPrefix(e.method, "notifications/"):
 			return &faultUnasked
@@ -241,4 +290,11 @@ func (e *envelope) message() jsonrpc.Message {
 // blank says that a line holds nothing: some clients send them, and no harm is done.
 func blank(line []byte) bool {
 	return strings.Trim(string(line[:min(len(line), 64)]), " \t\r") == "" && len(line) <= 64
+}
+
+func init() {
+	bridge.Strict = func(message []byte) bool {
+		_, f := readEnvelope(message, defaultDepth)
+		return f == nil
+	}
 }

@@ -30,7 +30,7 @@ var shapes = map[string]shape{
 	"ping":                             shapeOf[mcp.PingParams](false),
 	"server/discover":                  shapeOf[withMeta](false),
 	"tools/list":                       shapeOf[mcp.ListToolsParams](false),
-	"tools/call":                       callShape,
+	"tools/call":                       nil, // see callShape
 	"prompts/list":                     shapeOf[mcp.ListPromptsParams](false),
 	"prompts/get":                      shapeOf[mcp.GetPromptParams](true),
 	"resources/list":                   shapeOf[mcp.ListResourcesParams](false),
@@ -67,9 +67,12 @@ func known(method string) string {
 
 // wellShaped says whether params are a method's. Of methods that are not known it
 // says nothing: the SDK refuses them by their name alone.
-func wellShaped(method string, params []byte) bool {
-	s, ok := shapes[method]
-	return !ok || (s(params) && !miscased(params))
+func wellShaped(e *envelope) bool {
+	if e.method == "tools/call" {
+		return !e.miscased && callShape(e)
+	}
+	s, ok := shapes[e.method]
+	return !ok || (!e.miscased && s(e.params))
 }
 
 // members are those of the parameters of every method, by their lower case.
@@ -87,25 +90,19 @@ var members = func() map[string]string {
 
 // miscased says whether a member of the parameters is a known one in another case:
 // Go's encoding/json, in a gateway say, would take it for that.
-func miscased(params []byte) (found bool) {
-	if params == nil {
+func miscased(name []byte) bool {
+	var lower [16]byte
+	if len(name) > len(lower) {
 		return false
 	}
-	jsonwalk.EachMember(params, 0, func(name []byte, value int) int {
-		var lower [16]byte
-		if len(name) <= len(lower) {
-			for i, c := range name {
-				if c >= 'A' && c <= 'Z' {
-					c += 'a' - 'A'
-				}
-				lower[i] = c
-			}
-			is, known := members[string(lower[:len(name)])]
-			found = found || (known && is != string(name))
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
 		}
-		return jsonwalk.Skip(params, value)
-	})
-	return found
+		lower[i] = c
+	}
+	is, known := members[string(lower[:len(name)])]
+	return known && is != string(name)
 }
 
 // cancelShape is that of a cancellation, whose id has to be one: the SDK cuts the
@@ -127,24 +124,9 @@ func cancelShape(params []byte) bool {
 
 // callShape is the shape of a tool call, by hand: its arguments are decoded later,
 // by the tool, and only there.
-func callShape(params []byte) bool {
-	if params == nil {
-		return false
-	}
-	ok, full, named := true, false, false
-	jsonwalk.EachMember(params, 0, func(name []byte, value int) int {
-		c := params[value]
-		switch string(name) {
-		case "name":
-			ok, named = ok && c == '"', true
-		case "arguments":
-			ok = ok && c == '{'
-		case "_meta":
-			ok = ok && c == '{'
-		case "inputResponses", "requestState":
-			full = true
-		}
-		return jsonwalk.Skip(params, value)
-	})
-	return ok && named && (!full || json.Unmarshal(params, new(mcp.CallToolParamsRaw)) == nil)
+func callShape(e *envelope) bool {
+	return e.name != nil && e.name[0] == '"' &&
+		(e.arguments == nil || e.arguments[0] == '{') &&
+		(e.meta == nil || e.meta[0] == '{') &&
+		(!e.resumes || json.Unmarshal(e.params, new(mcp.CallToolParamsRaw)) == nil)
 }

@@ -338,7 +338,7 @@ func (v *visit) read() *turned {
 // needs is the server's predicate for what only HTTP can say: a scope that the
 // caller could go and get, and headers that repeat arguments.
 func (v *visit) needs(e *envelope, without bool) *turned {
-	name, ok := e.name()
+	name, ok := e.feature()
 	if !ok {
 		return nil
 	}

@@ -116,3 +116,7 @@ type CallSpec struct {
 // WithCall returns a context that a Call of this kind is in, and the function
 // that ends the call as its answer does. The package safetool sets it.
 var WithCall func(context.Context, CallSpec) (context.Context, func())
+
+// Strict says whether a message passes the strict parse of the front doors. The package
+// serve sets it, for benchmarks.
+var Strict func(message []byte) bool
