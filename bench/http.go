@@ -182,7 +182,7 @@ func (w *webClient) usage() (u usage, err error) {
 		} `json:"result"`
 	}
 	for line := range bytes.Lines(answer) {
-		if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok && json.Unmarshal(data, &r) == nil {
+		if json.Unmarshal(bytes.TrimPrefix(line, []byte("data: ")), &r) == nil && r.Result.StructuredContent != (usage{}) {
 			return r.Result.StructuredContent, nil
 		}
 	}

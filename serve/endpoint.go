@@ -25,8 +25,7 @@ import (
 type Endpoint struct {
 	o        *HTTPOptions
 	gate     bridge.Gate
-	with     http.Handler // clients with sessions, older than 2026-07-28
-	without  http.Handler
+	older    http.Handler // the SDK's, for clients with sessions, older than 2026-07-28
 	sessions *sessions
 	flood    *flood
 	bodies   *bodies
@@ -76,13 +75,9 @@ func newEndpoint(gate bridge.Gate, o *HTTPOptions) (*Endpoint, error) {
 		e.metadata.ScopesSupported = gate.Scopes()
 	}
 	one := func(*http.Request) *mcp.Server { return gate.SDK }
-	// The SDK checks Host over loopback alone, and that with a word of its own.
-	most := int64(o.BodyBytes)
-	e.with = e.identified(mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{
-		DisableLocalhostProtection: true, MaxRequestBodyBytes: most, EventStore: mcp.NewMemoryEventStore(nil),
-	}))
-	e.without = e.identified(mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{
-		DisableLocalhostProtection: true, MaxRequestBodyBytes: most, Stateless: true, PropagateRequestCancellation: true,
+	e.older = e.identified(mcp.NewStreamableHTTPHandler(one, &mcp.StreamableHTTPOptions{
+		DisableLocalhostProtection: true, // Host has been checked, and not over loopback alone
+		MaxRequestBodyBytes:        int64(o.BodyBytes), EventStore: mcp.NewMemoryEventStore(nil),
 	}))
 	ctx := context.Background()
 	if err := gate.Start(ctx, "http"); err != nil {
@@ -118,13 +113,19 @@ func (e *Endpoint) identified(inner http.Handler) http.Handler {
 
 // shorn returns a request for the SDK: the caller in its context, and its headers
 // without credentials.
-func (e *Endpoint) shorn(ctx context.Context, r *http.Request, caller *bridge.Caller) *http.Request {
-	out := r.WithContext(context.WithValue(ctx, callerKey{}, caller))
-	out.Header = maps.Clone(r.Header)
-	for _, name := range e.shed {
-		delete(out.Header, name)
-	}
+func (v *visit) shorn(ctx context.Context) *http.Request {
+	out := v.r.WithContext(context.WithValue(ctx, callerKey{}, &v.caller))
+	out.Header = v.header()
 	out.Header["Authorization"] = placeholder
+	return out
+}
+
+// header is the request's without credentials: what a handler may read.
+func (v *visit) header() http.Header {
+	out := maps.Clone(v.r.Header)
+	for _, name := range v.shed {
+		delete(out, name)
+	}
 	return out
 }
 

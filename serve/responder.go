@@ -46,6 +46,12 @@ func (r *responder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// begin writes the header of an answer of ours, whatever its status.
+func (r *responder) begin(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
 // release writes a refusal that was held back, as it is.
 func (r *responder) release(body []byte) {
 	_ = r.control.SetWriteDeadline(time.Now().Add(r.timeout))

@@ -3,7 +3,6 @@ package serve
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/safemcp/safemcp/access"
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+
 	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
 )
@@ -104,98 +104,6 @@ func nothingHere() *turned {
 	return t
 }
 
-// identify establishes who calls.
-func (v *visit) identify() *turned {
-	if v.o.InsecureAnonymous != "" {
-		if !overLoopback(v.r) {
-			return turn(http.StatusForbidden, "anonymous", "Without credentials only callers on this machine are let in.").ofPolicy(safetool.CodeUnidentified)
-		}
-		v.caller.Principal = access.NewPrincipal("anonymous", zeroAs(v.caller.Address, "local"))
-		return nil
-	}
-	for _, a := range v.o.Authenticators {
-		p, err := v.authenticate(a)
-		if errors.Is(err, access.ErrNoCredentials) {
-			continue
-		}
-		if err == nil && !p.Known() {
-			err = errors.New("the authenticator named nobody")
-		}
-		if err == nil && !p.Expires.IsZero() && !p.Expires.After(time.Now()) {
-			err = errors.New("what was presented has expired")
-		}
-		if err == nil {
-			v.caller.Principal = p
-			return nil
-		}
-		return v.unidentified(err)
-	}
-	return v.unidentified(nil)
-}
-
-// authenticate asks one authenticator. One that panics has not said who it is.
-func (v *visit) authenticate(a access.Authenticator) (p access.Principal, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			p, err = access.Principal{}, fmt.Errorf("an authenticator panicked: %w", access.ErrUnavailable)
-		}
-	}()
-	return a.Authenticate(v.r, v.spend)
-}
-
-// errSpent says that an address has used up what it may before anybody knows it.
-type errSpent struct{ wait time.Duration }
-
-func (*errSpent) Error() string { return "the address has made too many attempts" }
-
-// spend counts against the address.
-func (v *visit) spend() error {
-	wait, err := v.o.Limiter.Take(v.r.Context(), "address|"+network(v.caller.Address), v.o.AddressRate)
-	if err != nil {
-		return fmt.Errorf("%w: the limiter: %w", access.ErrUnavailable, err)
-	}
-	if wait > 0 {
-		return &errSpent{wait}
-	}
-	return nil
-}
-
-// unidentified says why nobody was let in: nobody said who it is (err is nil), or that
-// was wrong, or cannot be told. None of it says what about it is wrong.
-func (v *visit) unidentified(err error) *turned {
-	spent, isSpent := errors.AsType[*errSpent](err)
-	if !isSpent && !errors.Is(err, access.ErrUnavailable) { // a wrong guess costs
-		if cost := v.spend(); cost != nil {
-			err = cost
-			spent, isSpent = errors.AsType[*errSpent](cost)
-		}
-	}
-	switch {
-	case isSpent:
-		return turn(http.StatusTooManyRequests, "address_rate", "There were too many attempts from this address.").
-			later(safetool.CodeRateLimited, safetool.CategoryPolicy, spent.wait)
-	case errors.Is(err, access.ErrUnavailable):
-		return turn(http.StatusServiceUnavailable, "identify", "The credentials cannot be checked at the moment.").
-			later(safetool.CodeUnidentified, safetool.CategoryUpstream, 5*time.Second).because(err)
-	}
-	t := turn(http.StatusUnauthorized, "identify", "The request was refused because nobody knows who is asking.").
-		ofPolicy(safetool.CodeUnidentified)
-	t.hint, t.scopes = "Present credentials.", v.announced()
-	if err != nil {
-		t.challenge, t.hint = "invalid_token", "The credentials are not valid, or not any more: get new ones."
-		t.cause = err.Error()
-	}
-	return t
-}
-
-// announced are the scopes that a challenge may name to anybody.
-func (v *visit) announced() []string {
-	if v.metadata == nil {
-		return nil
-	}
-	return v.metadata.ScopesSupported
-}
-
 // within serves somebody who is known, within what one caller may take.
 func (v *visit) within() *turned {
 	who := v.caller.Principal.ID
@@ -255,8 +163,6 @@ func (v *visit) post() *turned {
 	if t := v.needs(e, without); t != nil {
 		return t
 	}
-	v.r.Body = io.NopCloser(bytes.NewReader(v.body.bytes))
-	v.r.ContentLength = int64(len(v.body.bytes))
 	ctx := v.r.Context()
 	if e.method == "subscriptions/listen" {
 		if expires := v.caller.Principal.Expires; !expires.IsZero() {
@@ -268,9 +174,12 @@ func (v *visit) post() *turned {
 		v.running.begin()
 		defer v.running.end()
 	}
+	if without {
+		return v.exchange(ctx, e)
+	}
+	v.r.Body = io.NopCloser(bytes.NewReader(v.body.bytes)) // for the SDK, which reads it again
+	v.r.ContentLength = int64(len(v.body.bytes))
 	switch {
-	case without:
-		return v.hand(ctx, v.without)
 	case v.r.Header.Get(headerSession) != "":
 		return v.inSession(ctx)
 	case e.method == "initialize":
@@ -364,7 +273,7 @@ func (v *visit) initialize(ctx context.Context) *turned {
 	}
 	defer v.sessions.end(key)
 	v.w.began = func(id string) { v.sessions.begin(key, id) }
-	t = v.hand(ctx, v.with)
+	t = v.hand(ctx)
 	if id := v.w.session; id != "" {
 		v.sessions.leave(id)
 	}
@@ -391,7 +300,7 @@ func (v *visit) inSession(ctx context.Context) *turned {
 		ctx, cancel = context.WithDeadline(ctx, ends)
 		defer cancel()
 	}
-	t = v.hand(ctx, v.with)
+	t = v.hand(ctx)
 	if v.r.Method == http.MethodDelete && t == nil {
 		v.sessions.end(id)
 	}
@@ -399,13 +308,25 @@ func (v *visit) inSession(ctx context.Context) *turned {
 }
 
 // hand gives the request to the SDK.
-func (v *visit) hand(ctx context.Context, to http.Handler) *turned {
-	to.ServeHTTP(v.w, v.shorn(ctx, v.r, &v.caller))
+func (v *visit) hand(ctx context.Context) *turned {
+	v.older.ServeHTTP(v.w, v.shorn(ctx))
 	t, ours := v.w.refused()
 	if ours != nil {
 		v.w.release(ours)
 	}
 	return t
+}
+
+// worded gives an error of the SDK's words of ours, and records that there was one.
+func (v *visit) worded(err error) *jsonrpc.Error {
+	wire, ours := reworded(err)
+	if !ours {
+		caller := v.caller
+		v.flood.refused(bridge.Refusal{
+			Caller: &caller, Method: v.method, Request: caller.Request, Rule: "sdk", Reason: wire.Message, Code: safetool.CodeMalformed,
+		})
+	}
+	return wire
 }
 
 // turnAway records a refusal and answers with it, unless the answer has begun.
@@ -431,71 +352,6 @@ func (v *visit) turnAway(t *turned) {
 	}
 	_ = v.w.control.SetWriteDeadline(time.Now().Add(v.o.WriteTimeout))
 	t.write(v.w.ResponseWriter, metadata)
-}
-
-// health answers a probe: whether the process serves, or is ready to.
-func (v *visit) health() *turned {
-	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
-		t := turn(http.StatusMethodNotAllowed, "method", "A probe is a GET.")
-		t.allow = "GET, HEAD"
-		return t
-	}
-	h := v.w.ResponseWriter.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	status, text := http.StatusOK, "ok\n"
-	if v.r.URL.Path == readyPath {
-		text = "ready\n"
-		if err := v.readyNow(v.r.Context()); err != nil {
-			status, text = http.StatusServiceUnavailable, "not ready\n" // why is not for strangers
-		}
-	}
-	v.w.ResponseWriter.WriteHeader(status)
-	_, _ = io.WriteString(v.w.ResponseWriter, text)
-	return nil
-}
-
-// describe answers with the metadata of the resource (RFC 9728), which any page may
-// read.
-func (v *visit) describe() *turned {
-	rest := strings.TrimPrefix(v.r.URL.Path, wellKnownPath)
-	if rest != "" && rest != v.o.Path {
-		return nothingHere()
-	}
-	h := v.w.ResponseWriter.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	switch v.r.Method {
-	case http.MethodOptions:
-		h.Set("Access-Control-Allow-Methods", "GET")
-		h.Set("Access-Control-Allow-Headers", "MCP-Protocol-Version")
-		v.w.ResponseWriter.WriteHeader(http.StatusNoContent)
-		return nil
-	case http.MethodGet, http.MethodHead:
-	default:
-		t := turn(http.StatusMethodNotAllowed, "method", "The metadata is read with GET.")
-		t.allow = "GET, HEAD, OPTIONS"
-		return t
-	}
-	raw, err := json.Marshal(v.metadata)
-	if err != nil { // strings and slices of them always marshal
-		return turn(http.StatusInternalServerError, "metadata", "The metadata cannot be told.").because(err)
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "max-age=300")
-	_, _ = v.w.ResponseWriter.Write(raw)
-	return nil
-}
-
-// metadataURL is where the metadata is: beside the resource that it describes.
-func (v *visit) metadataURL() string {
-	scheme, rest, ok := strings.Cut(v.metadata.Resource, "://")
-	if !ok {
-		return ""
-	}
-	host, _, _ := strings.Cut(rest, "/")
-	return scheme + "://" + host + wellKnownPath + v.o.Path
 }
 
 func zeroAs(s, is string) string {
