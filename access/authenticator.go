@@ -8,6 +8,9 @@ import (
 // An Authenticator establishes who makes an HTTP request, from what the request
 // presents: a token, a key, a gateway's assertion, a client certificate.
 // Implementations are safe for concurrent use.
+//
+// One that has a method OptOuts() map[string]string says with it which of its defences
+// are off, and why: that is audited when a server starts.
 type Authenticator interface {
 	// Authenticate returns the principal that the request's credentials name.
 	//

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,16 +80,32 @@ func newEndpoint(gate bridge.Gate, o *HTTPOptions) (*Endpoint, error) {
 		DisableLocalhostProtection: true, // Host has been checked, and not over loopback alone
 		MaxRequestBodyBytes:        int64(o.BodyBytes), EventStore: mcp.NewMemoryEventStore(nil),
 	}))
-	ctx := context.Background()
-	if err := gate.Start(ctx, "http"); err != nil {
-		return nil, fmt.Errorf("serve: nothing is served, since the start could not be recorded: %w", err)
-	}
-	if o.InsecureAnonymous != "" {
-		if err := gate.Notice(ctx, "InsecureAnonymous", "opt_out", o.InsecureAnonymous); err != nil {
-			return nil, fmt.Errorf("serve: nothing is served, since the opt-out InsecureAnonymous could not be recorded: %w", err)
-		}
+	if err := e.start(context.Background()); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// start records that the server serves, and which of its defences are off.
+func (e *Endpoint) start(ctx context.Context) error {
+	if err := e.gate.Start(ctx, "http"); err != nil {
+		return fmt.Errorf("serve: nothing is served, since the start could not be recorded: %w", err)
+	}
+	off := map[string]string{}
+	for _, a := range e.o.Authenticators {
+		if says, ok := a.(interface{ OptOuts() map[string]string }); ok {
+			maps.Copy(off, says.OptOuts())
+		}
+	}
+	if e.o.InsecureAnonymous != "" {
+		off["InsecureAnonymous"] = e.o.InsecureAnonymous
+	}
+	for _, name := range slices.Sorted(maps.Keys(off)) {
+		if err := e.gate.Notice(ctx, name, "opt_out", off[name]); err != nil {
+			return fmt.Errorf("serve: nothing is served, since the opt-out %s could not be recorded: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // callerKey carries the caller from the door to the SDK's own middleware, which alone
