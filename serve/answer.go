@@ -76,7 +76,7 @@ func unsupported(wire *jsonrpc.Error) *jsonrpc.Error {
 	if json.Unmarshal(wire.Data, &data) != nil {
 		return &jsonrpc.Error{Code: wire.Code, Message: wire.Message}
 	}
-	if len(data.Requested) != len("2006-01-02") || strings.Trim(data.Requested, "0123456789-") != "" {
+	if len(data.Requested) > 16 || strings.Trim(data.Requested, "v0123456789.-") != "" {
 		data.Requested = ""
 	}
 	raw, err := json.Marshal(&data)
