@@ -22,7 +22,7 @@ TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 
 .PHONY: help
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name what; do printf 'make %-8s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name what; do printf 'make %-11s %s\n' "$$name" "$$what"; done
 
 .PHONY: test
 test: ## vet, then every test of every module, with the race detector
@@ -50,6 +50,10 @@ lint-vulnerabilities:
 		elif [ $$rc -ne 3 ] && grep -qE 'fetching vulnerabilities|vulnerability database' <<<"$$out"; then \
 			echo "govulncheck: its database cannot be reached from here, so $$m was not checked for known vulnerabilities"; \
 		else echo "$$out"; exit $$rc; fi ); done
+
+.PHONY: conformance
+conformance: ## the official conformance suite and real clients; needs npm
+	@./internal/conformance/run.sh
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
