@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,8 +14,6 @@ import (
 	"os/exec"
 	"strings"
 	"time"
-
-	"bytes"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -82,7 +81,8 @@ func serveHTTPChild(which string) error {
 	}
 	h := &http.Server{ReadHeaderTimeout: time.Minute, Handler: auth.RequireBearerToken(verify, nil)(
 		mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{Stateless: true}))}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,8 @@ func overHTTP(which string) func(context.Context) (*side, error) {
 		if err != nil {
 			return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 		}
-		c, err := net.Dial("tcp", strings.TrimSpace(at))
+		var dialer net.Dialer
+		c, err := dialer.DialContext(ctx, "tcp", strings.TrimSpace(at))
 		if err != nil {
 			return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 		}

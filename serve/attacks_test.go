@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -79,10 +80,14 @@ var attacks = []attack{
 	{name: "two version headers", raw: []string{"MCP-Protocol-Version: 2025-11-25"}, http: true},
 	{name: "Mcp-Param of another value", edit: [2]string{`"name":"open"`, `"name":"zoned"`}, header: map[string]string{"Mcp-Name": "zoned", "Mcp-Param-Zone": "b"}, http: true},
 	{name: "Mcp-Param missing", edit: [2]string{`"name":"open"`, `"name":"zoned"`}, header: map[string]string{"Mcp-Name": "zoned"}, http: true},
-	{name: "a session made up", header: map[string]string{"Mcp-Session-Id": "AAAA", "MCP-Protocol-Version": "2025-11-25", "Mcp-Method": "", "Mcp-Name": ""},
-		body: `{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, http: true},
-	{name: "an old version without a session", header: map[string]string{"MCP-Protocol-Version": "2025-11-25", "Mcp-Method": "", "Mcp-Name": ""},
-		body: `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"open","arguments":{"city":"Paris"}}}`, http: true},
+	{
+		name: "a session made up", header: map[string]string{"Mcp-Session-Id": "AAAA", "MCP-Protocol-Version": "2025-11-25", "Mcp-Method": "", "Mcp-Name": ""},
+		body: `{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, http: true,
+	},
+	{
+		name: "an old version without a session", header: map[string]string{"MCP-Protocol-Version": "2025-11-25", "Mcp-Method": "", "Mcp-Name": ""},
+		body: `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"open","arguments":{"city":"Paris"}}}`, http: true,
+	},
 	{name: "200 headers", raw: manyHeaders(200), http: true},
 	{name: "a header of 100 KB", raw: []string{"X-Long: " + strings.Repeat("a", 100<<10)}, http: true},
 	{name: "50 MB announced", long: 50 << 20, http: true},
@@ -171,9 +176,7 @@ func (a *attack) request(host string) []byte {
 		"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
 		"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "open",
 	}
-	for name, value := range a.header {
-		header[name] = value
-	}
+	maps.Copy(header, a.header)
 	for _, name := range []string{"Content-Type", "Accept", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Origin", "Sec-Fetch-Site", "Content-Encoding", "Mcp-Session-Id", "Mcp-Param-Zone"} {
 		if value := header[name]; value != "" {
 			lines = append(lines, name+": "+strings.ReplaceAll(value, "HOST", host))
@@ -256,7 +259,7 @@ func gist(body []byte) string {
 	if bytes.Contains(body, []byte(marker)) {
 		leak = ", repeats what was sent"
 	}
-	for _, line := range bytes.Split(body, []byte("\n")) {
+	for line := range bytes.SplitSeq(body, []byte("\n")) {
 		line = bytes.TrimPrefix(line, []byte("data: "))
 		var m struct {
 			Result *struct {

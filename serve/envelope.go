@@ -269,7 +269,8 @@ func (e *envelope) error() *jsonrpc.Error {
 		Message *string         `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	if json.Unmarshal(e.failure, &failure) != nil || failure.Code == nil || failure.Message == nil {
+	ok := json.Unmarshal(e.failure, &failure) == nil && failure.Code != nil && failure.Message != nil
+	if !ok {
 		return nil
 	}
 	return &jsonrpc.Error{Code: *failure.Code, Message: *failure.Message, Data: failure.Data}

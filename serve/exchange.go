@@ -19,7 +19,7 @@ import (
 // for what the door knows already.
 type exchange struct {
 	v       *visit
-	client  context.Context // done when the client is gone, or may stay no longer
+	gone    <-chan struct{} // closed when the client is gone, or may stay no longer
 	message jsonrpc.Message
 	call    bool
 
@@ -42,7 +42,7 @@ func (v *visit) exchange(ctx context.Context, e *envelope) *turned {
 	message, _ := e.message().(*jsonrpc.Request)
 	message.Extra = extra
 	x := &exchange{
-		v: v, client: ctx, message: message, call: message.IsCall(),
+		v: v, gone: ctx.Done(), message: message, call: message.IsCall(),
 		failures: make(chan jsonrpc.Message), answered: make(chan struct{}), over: make(chan struct{}),
 	}
 	defer x.end()
@@ -89,7 +89,7 @@ func (x *exchange) Read(ctx context.Context) (jsonrpc.Message, error) {
 	select {
 	case failure := <-x.failures:
 		return failure, nil
-	case <-x.client.Done():
+	case <-x.gone:
 	case <-x.over:
 	case <-ctx.Done():
 	}
@@ -103,7 +103,7 @@ func (x *exchange) Write(ctx context.Context, msg jsonrpc.Message) error {
 		if m.IsCall() { // there is nobody to ask: this version has questions in results
 			select {
 			case x.failures <- &jsonrpc.Response{ID: m.ID, Error: errGone}:
-			case <-x.client.Done():
+			case <-x.gone:
 			case <-x.over:
 			case <-ctx.Done():
 			}
@@ -167,8 +167,9 @@ func (x *exchange) write(msg jsonrpc.Message, status int, answer bool) error {
 	if err != nil {
 		return err
 	}
-	x.buf = append(line, '\n')
-	_, _ = w.Write(x.buf)
+	line = append(line, '\n')
+	x.buf = line
+	_, _ = w.Write(line)
 	_ = w.FlushError()
 	return nil
 }

@@ -210,7 +210,7 @@ func TestBodiesAreBoundedInAllAndByCaller(t *testing.T) {
 	if held-b.held < 200<<10 || held-b.held > 300<<10 {
 		t.Errorf("%d bytes came back of %d", held-b.held, 200<<10)
 	}
-	if of := (&body{bodies: newBodies(1 << 20), who: "x"}); of.read(strings.NewReader("abc"), -1, 2) != errBodyLong || of.read(nil, 3, 2) != errBodyLong {
+	if of := (&body{bodies: newBodies(1 << 20), who: "x"}); !errors.Is(of.read(strings.NewReader("abc"), -1, 2), errBodyLong) || !errors.Is(of.read(nil, 3, 2), errBodyLong) {
 		t.Error("the bound of a body does not hold")
 	}
 }

@@ -103,7 +103,9 @@ func (r *responder) refused() (t *turned, body []byte) {
 		Error *jsonrpc.Error `json:"error"`
 	}
 	if json.Unmarshal(r.held, &wire) == nil && wire.Error != nil {
-		var problem struct{ Code, Category string }
+		var problem struct {
+			Category string `json:"category"`
+		}
 		if json.Unmarshal(wire.Error.Data, &problem) == nil && problem.Category != "" {
 			return nil, r.held
 		}

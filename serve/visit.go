@@ -202,7 +202,7 @@ func acceptable(h http.Header) *turned {
 	}
 	one, other := false, false
 	for _, line := range h["Accept"] {
-		for _, item := range strings.Split(line, ",") {
+		for item := range strings.SplitSeq(line, ",") {
 			kind, _, _ := strings.Cut(item, ";")
 			switch strings.ToLower(strings.TrimSpace(kind)) {
 			case "application/json", "application/*":

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -78,7 +79,7 @@ func (o *HTTPOptions) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 	// Named one by one: a star stands for no Authorization (Fetch section 3.3.5).
 	allowed := []string{"Authorization", "Content-Type", "Accept", "Last-Event-ID", "MCP-Protocol-Version", "Mcp-Session-Id", "Mcp-Method", "Mcp-Name"}
-	for _, name := range strings.Split(r.Header.Get("Access-Control-Request-Headers"), ",") {
+	for name := range strings.SplitSeq(r.Header.Get("Access-Control-Request-Headers"), ",") {
 		name = strings.TrimSpace(name)
 		if len(name) < 128 && len(allowed) < 32 && strings.HasPrefix(strings.ToLower(name), "mcp-param-") && !strings.ContainsAny(name, "\r\n") {
 			allowed = append(allowed, name)
@@ -106,8 +107,8 @@ func (o *HTTPOptions) address(r *http.Request) string {
 	for _, line := range r.Header[o.ForwardedHeader] {
 		hops = append(hops, strings.Split(line, ",")...)
 	}
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, ok := hopAddress(hops[i], o.ForwardedHeader == "Forwarded")
+	for _, said := range slices.Backward(hops) {
+		hop, ok := hopAddress(said, o.ForwardedHeader == "Forwarded")
 		if !ok {
 			break // what stands before it is behind somebody unknown
 		}
@@ -133,7 +134,7 @@ func hopAddress(hop string, forwarded bool) (netip.Addr, bool) {
 	hop = strings.TrimSpace(hop)
 	if forwarded {
 		value := ""
-		for _, pair := range strings.Split(hop, ";") {
+		for pair := range strings.SplitSeq(hop, ";") {
 			name, v, ok := strings.Cut(strings.TrimSpace(pair), "=")
 			if ok && strings.EqualFold(name, "for") {
 				value = strings.Trim(v, `"`)

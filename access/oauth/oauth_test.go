@@ -555,10 +555,10 @@ func TestVerifiedTokensAreRemembered(t *testing.T) { // alone: it counts allocat
 		t.Error("it outlives its expiry")
 	}
 	v := &s.verifier.verified
-	any := &key{id: "one", public: k.Public()}
+	one := &key{id: "one", public: k.Public()}
 	v.set = nil
 	for i := range mostVerified + 500 {
-		v.put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, access.Principal{Expires: p.time().Add(time.Hour)}, any, p.time())
+		v.put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, access.Principal{Expires: p.time().Add(time.Hour)}, one, p.time())
 	}
 	if n := len(v.by); n > mostVerified {
 		t.Errorf("%d tokens are remembered", n)

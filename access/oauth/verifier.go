@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -206,4 +205,4 @@ func (v *verifier) refreshed() {
 
 var errTwoTokens = errors.New("the request has credentials twice")
 
-func wiring(format string, args ...any) error { return fmt.Errorf("oauth: "+format, args...) }
+func wiring(what string) error { return errors.New("oauth: " + what) }

@@ -31,7 +31,7 @@ func watch(ctx context.Context, s *safetool.Server) {
 func addMessages(s *safetool.Server) {
 	tool(s, "test_tool_with_logging", "Logs three messages.", func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		for _, what := range []string{"Tool execution started", "Tool processing data", "Tool execution completed"} {
-			if err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Data: what}); err != nil { //nolint:staticcheck // the suite asks for it
+			if err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Data: what}); err != nil {
 				return nil, err
 			}
 			pause(ctx, 50*time.Millisecond)
@@ -39,7 +39,7 @@ func addMessages(s *safetool.Server) {
 		return text("Logged."), nil
 	})
 	tool(s, "test_logging_tool", "Logs a message, which is sent to those alone who asked for it.", func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		if err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Data: "logged"}); err != nil { //nolint:staticcheck // the suite asks for it
+		if err := req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Data: "logged"}); err != nil {
 			return nil, err
 		}
 		return text("Logged."), nil

@@ -17,7 +17,7 @@ func addQuestions(s *safetool.Server) {
 	}
 	safetool.AddTool(s, &mcp.Tool{Name: "test_sampling", Description: "Asks the client's model."}, anyone,
 		func(ctx context.Context, req *mcp.CallToolRequest, in prompt) (*mcp.CallToolResult, any, error) {
-			answer, err := req.Session.CreateMessage(ctx, &mcp.CreateMessageParams{ //nolint:staticcheck // the suite asks for it
+			answer, err := req.Session.CreateMessage(ctx, &mcp.CreateMessageParams{
 				Messages:  []*mcp.SamplingMessage{{Role: "user", Content: &mcp.TextContent{Text: in.Prompt}}},
 				MaxTokens: 100,
 			})
@@ -30,7 +30,7 @@ func addQuestions(s *safetool.Server) {
 			return text("LLM response of another kind"), nil, nil
 		})
 	elicit := func(ctx context.Context, req *mcp.CallToolRequest, message, schema string) (*mcp.CallToolResult, error) {
-		answer, err := req.Session.Elicit(ctx, &mcp.ElicitParams{Message: message, RequestedSchema: json.RawMessage(schema)}) //nolint:staticcheck // the suite asks for it
+		answer, err := req.Session.Elicit(ctx, &mcp.ElicitParams{Message: message, RequestedSchema: json.RawMessage(schema)})
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errNotAnswered, err)
 		}

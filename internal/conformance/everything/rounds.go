@@ -62,11 +62,7 @@ func ask(state string, questions mcp.InputRequestMap) *mcp.CallToolResult {
 // addRounds adds what asks by its result, and goes on when it is called again with the
 // answers (SEP-2322). States are sealed by the library; handlers see their own.
 func addRounds(s *safetool.Server) {
-	round := func(name, description string, h func(*mcp.CallToolRequest, mcp.InputResponseMap, string) *mcp.CallToolResult) {
-		tool(s, "test_input_required_result_"+name, description, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return h(req, req.Params.InputResponses, req.Params.RequestState), nil
-		})
-	}
+	round := rounds(s)
 	round("elicitation", "Asks the user's name.", func(_ *mcp.CallToolRequest, answers mcp.InputResponseMap, _ string) *mcp.CallToolResult {
 		if name, _ := accepted(answers, "user_name")["name"].(string); name != "" {
 			return text("Hello, %s!", name)
@@ -104,6 +100,20 @@ func addRounds(s *safetool.Server) {
 			"user_name": question("What is your name?", "name", "string"), "greeting": sample("Greet."), "client_roots": &mcp.ListRootsParams{},
 		})
 	})
+	addLongRounds(s)
+}
+
+// rounds adds tools that are called with the answers and the state of the round before.
+func rounds(s *safetool.Server) func(name, description string, h func(*mcp.CallToolRequest, mcp.InputResponseMap, string) *mcp.CallToolResult) {
+	return func(name, description string, h func(*mcp.CallToolRequest, mcp.InputResponseMap, string) *mcp.CallToolResult) {
+		tool(s, "test_input_required_result_"+name, description, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return h(req, req.Params.InputResponses, req.Params.RequestState), nil
+		})
+	}
+}
+
+func addLongRounds(s *safetool.Server) {
+	round := rounds(s)
 	round("multi_round", "Asks twice.", func(_ *mcp.CallToolRequest, answers mcp.InputResponseMap, state string) *mcp.CallToolResult {
 		name, again := strings.CutPrefix(state, "name=")
 		switch {
