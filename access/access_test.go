@@ -71,11 +71,14 @@ func TestMissingScope(t *testing.T) {
 		"a star is no more": {[]string{"*"}, []string{"read"}, "read"},
 		"two in one":        {[]string{"read write"}, []string{"write"}, "write"},
 	} {
-		if got := (access.Principal{Scopes: c.has}).MissingScope(c.asked); got != c.want {
+		if got, lacks := (access.Principal{Scopes: c.has}).MissingScope(c.asked); got != c.want || lacks != (c.want != "") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if got := (access.Principal{Roles: []string{"read"}}).MissingScope([]string{"read"}); got != "read" {
+	if _, lacks := (access.Principal{Scopes: []string{"read"}}).MissingScope([]string{""}); !lacks {
+		t.Error("a scope without a name is had by all")
+	}
+	if got, lacks := (access.Principal{Roles: []string{"read"}}).MissingScope([]string{"read"}); got != "read" || !lacks {
 		t.Errorf("a role passes for a scope: %q", got)
 	}
 }

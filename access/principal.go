@@ -79,13 +79,13 @@ func (p Principal) HasAnyRole(roles []string) bool {
 	return false
 }
 
-// MissingScope returns the first of scopes that the principal lacks, or "" when
-// it has them all.
-func (p Principal) MissingScope(scopes []string) string {
+// MissingScope returns the first of scopes that the principal lacks, and whether it
+// lacks one.
+func (p Principal) MissingScope(scopes []string) (scope string, lacks bool) {
 	for _, s := range scopes {
 		if !slices.Contains(p.Scopes, s) {
-			return s
+			return s, true
 		}
 	}
-	return ""
+	return "", false
 }

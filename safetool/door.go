@@ -33,11 +33,8 @@ func (s *Server) needs(who *access.Principal, method, name string) (n bridge.Nee
 		return bridge.Needs{}
 	}
 	n.Kind, n.Name = f.kind, f.name
-	if n.Missing = who.MissingScope(f.policy.Scopes); observed {
-		n.Missing = ""
-	}
-	if n.Missing != "" {
-		n.Scopes = f.policy.Scopes
+	if scope, lacks := who.MissingScope(f.policy.Scopes); lacks && !observed {
+		n.Missing, n.Scopes = scope, f.policy.Scopes
 	}
 	return n
 }

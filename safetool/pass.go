@@ -241,7 +241,7 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	if p.decision.Effect != audit.EffectObserve {
 		p.decision = permitted(policy)
 	}
-	if scope := who.MissingScope(policy.Scopes); scope != "" {
+	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
 		r := refuse("authorize", "scope", Problem{
 			Code: CodeMissingScope, Category: CategoryPolicy,
 			Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),

@@ -104,7 +104,14 @@ func (p Policy) clone() Policy {
 // whatever scope it lacks it could gain. It is the one predicate of listing and of
 // calling. Where scopes are only observed, they hide nothing.
 func (p *Policy) visible(who *access.Principal, observed bool) bool {
-	return who.HasAnyRole(p.Roles) && (!who.ScopesFixed || observed || who.MissingScope(p.Scopes) == "")
+	if !who.HasAnyRole(p.Roles) {
+		return false
+	}
+	if !who.ScopesFixed || observed {
+		return true
+	}
+	_, lacks := who.MissingScope(p.Scopes)
+	return !lacks
 }
 
 // annotations returns the hints that say what the policy says, on top of those

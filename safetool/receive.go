@@ -249,7 +249,11 @@ func (f *flight) admitSubscription(ctx context.Context, req mcp.Request) error {
 	who := &f.caller.Principal
 	for _, uri := range uris {
 		r := f.server.catalogue.resource(uri)
-		if r == nil || !f.sees(&r.feature) || who.MissingScope(r.policy.Scopes) != "" {
+		lacks := r == nil || !f.sees(&r.feature)
+		if !lacks {
+			_, lacks = who.MissingScope(r.policy.Scopes)
+		}
+		if lacks {
 			return f.turnAway(ctx, notFound("resource"), f.server.argumentsOf(map[string]string{"uri": uri}, audit.Rules{{Name: "uri", Rule: audit.RuleHMAC}}))
 		}
 	}

@@ -252,7 +252,7 @@ func (v *visit) needs(e *envelope, without bool) *turned {
 		return nil
 	}
 	n := v.gate.Needs(&v.caller.Principal, e.method, name)
-	if n.Missing != "" {
+	if n.Scopes != nil {
 		t := turn(http.StatusForbidden, "scope", fmt.Sprintf("Using %s needs the scope %s, which you do not have.", n.Name, n.Missing)).
 			ofPolicy(safetool.CodeMissingScope).hinted("Get credentials that have it.")
 		t.challenge, t.scopes, t.kind, t.name = "insufficient_scope", n.Scopes, n.Kind, n.Name

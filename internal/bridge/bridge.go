@@ -86,10 +86,10 @@ type Gate struct {
 
 // Needs is what a request for a feature needs beyond its envelope.
 type Needs struct {
-	// Missing is the first scope that the caller lacks, "" if none.
+	// Missing is the first scope that the caller lacks, and Scopes are then all of the
+	// feature; nil where it lacks none.
 	Missing string
-	// Scopes are all scopes of the feature, where one is missing.
-	Scopes []string
+	Scopes  []string
 	// Kind and Name are the feature's, "" where the caller may not know of it.
 	Kind, Name string
 	// Headers are the arguments of a tool that travel in headers as well (SEP-2243).
