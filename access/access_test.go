@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -116,5 +117,18 @@ func TestAuthorizerFuncPassesEverythingOn(t *testing.T) {
 	}
 	if asked.Principal.ID != "os|ada" || asked.Method != "tools/call" || asked.Tool != "pay" || asked.Arguments != 7 {
 		t.Errorf("%+v", asked)
+	}
+}
+
+func TestClaimsAreReadByName(t *testing.T) {
+	t.Parallel()
+	p := access.Principal{Claims: map[string]json.RawMessage{"team": json.RawMessage(`["a","b"]`)}}
+	var team []string
+	if !p.Claim("team", &team) || len(team) != 2 {
+		t.Errorf("%v", team)
+	}
+	var text string
+	if p.Claim("team", &text) || p.Claim("other", &team) || (access.Principal{}).Claim("team", &team) {
+		t.Error("a claim is read that is not there, or is something else")
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/limit"
 	"github.com/safemcp/safemcp/secrets"
@@ -178,36 +177,6 @@ func (p *pass) enter(arguments []byte) error {
 	return nil
 }
 
-// paced counts the call against what its caller may do in a while. A limiter that
-// cannot tell refuses.
-func (p *pass) paced(caller string) error {
-	s, f := p.server, p.feature
-	var all, this limit.Limiter = &s.callerRates, f.rates
-	allKey, thisKey := caller, caller
-	if shared := s.options.Limiter; shared != nil {
-		all, this = shared, shared
-		allKey, thisKey = "caller|"+caller, f.kind+"|"+f.name+"|"+caller
-	}
-	ctx := context.Background() // the store's own patience bounds it; the caller cannot cancel what it owes
-	wait, err := all.Take(ctx, allKey, s.limits.CallerRate)
-	if err == nil && wait == 0 && f.limits.Rate.Count > 0 {
-		wait, err = this.Take(ctx, thisKey, f.limits.Rate)
-	}
-	switch {
-	case err != nil:
-		return &refusal{by: "limit", rule: "limiter", effect: audit.EffectDeny, cause: err, problem: Problem{
-			Code: CodeBusy, Category: CategoryServer, Retry: true,
-			Message: "The call was refused because its caller's share cannot be counted at the moment.", Hint: "Try again later.",
-		}}
-	case wait > 0:
-		r := busy("rate", fmt.Sprintf("You have called %s, or this server, too often in a short time.", f.name))
-		r.problem.Code = CodeRateLimited
-		r.problem.Hint = fmt.Sprintf("Try again in %d seconds.", int((wait+time.Second-1)/time.Second))
-		return r
-	}
-	return nil
-}
-
 func busy(rule, message string) *refusal {
 	return refuse("limit", rule, Problem{
 		Code: CodeBusy, Category: CategoryPolicy, Retry: true,
@@ -232,52 +201,6 @@ func (p *pass) observes(r *refusal) bool {
 	}
 	p.decision = audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason}
 	return true
-}
-
-// authorize asks the policy's scopes, then the program's authorizer. Roles have
-// been asked when it was admitted: who has none of them does not get here.
-func (p *pass) authorize(ctx context.Context, arguments any) error {
-	policy, who := &p.feature.policy, &p.caller.Principal
-	if p.decision.Effect != audit.EffectObserve {
-		p.decision = permitted(policy)
-	}
-	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
-		r := refuse("authorize", "scope", Problem{
-			Code: CodeMissingScope, Category: CategoryPolicy,
-			Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),
-			Hint:    "Ask whoever runs this server for it.",
-		})
-		if !p.observes(r) {
-			return r
-		}
-	}
-	if p.server.options.Authorizer == nil {
-		return nil
-	}
-	request := access.Request{Principal: *who, Method: p.method, Arguments: arguments}
-	switch p.feature.kind {
-	case "tool":
-		request.Tool = p.feature.name
-	case "prompt":
-		request.Prompt = p.feature.name
-	default:
-		request.Resource = p.name
-	}
-	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
-	if err == nil && d.Effect == access.EffectPermit {
-		if p.decision.Effect == audit.EffectPermit {
-			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}
-		}
-		return nil
-	}
-	r := refuse("authorizer", d.Rule, Problem{Code: CodeDenied, Category: CategoryPolicy, Message: d.Reason})
-	if err != nil { // no answer means no
-		r.rule, r.cause, r.problem.Message = "error", err, ""
-	}
-	if r.problem.Message == "" {
-		r.problem.Message = fmt.Sprintf("You may not use %s in this way.", p.feature.name)
-	}
-	return r
 }
 
 // approve is the last gate before the handler. There is no approver yet, so what

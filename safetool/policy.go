@@ -7,7 +7,6 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/limit"
 	"github.com/safemcp/safemcp/secrets"
 )
@@ -98,20 +97,6 @@ func (p *Policy) check(broker *secrets.Broker) error {
 func (p Policy) clone() Policy {
 	p.Scopes, p.Roles, p.Secrets = slices.Clone(p.Scopes), slices.Clone(p.Roles), maps.Clone(p.Secrets)
 	return p
-}
-
-// visible says whether the caller may know that this exists: it holds a role, and
-// whatever scope it lacks it could gain. It is the one predicate of listing and of
-// calling. Where scopes are only observed, they hide nothing.
-func (p *Policy) visible(who *access.Principal, observed bool) bool {
-	if !who.HasAnyRole(p.Roles) {
-		return false
-	}
-	if !who.ScopesFixed || observed {
-		return true
-	}
-	_, lacks := who.MissingScope(p.Scopes)
-	return !lacks
 }
 
 // annotations returns the hints that say what the policy says, on top of those

@@ -217,11 +217,6 @@ func (f *flight) admit(req mcp.Request) (mcp.Request, *refusal) {
 	return nil, notFound("thing")
 }
 
-// sees says whether the caller may know of a feature.
-func (f *flight) sees(target *feature) bool {
-	return target.policy.visible(&f.caller.Principal, f.server.options.InsecureObserve != "")
-}
-
 // notFound is the one answer to what does not exist and to what this caller may
 // not know of.
 func notFound(kind string) *refusal {

@@ -1,0 +1,77 @@
+package safetool
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/safemcp/safemcp/access"
+	"github.com/safemcp/safemcp/audit"
+)
+
+// What decides who may know of a feature and who may use it: all of it is here, and in
+// the methods of access.Principal that it asks.
+
+// visible says whether the caller may know that this exists: it holds a role, and
+// whatever scope it lacks it could gain. It is the one predicate of listing and of
+// calling. Where scopes are only observed, they hide nothing.
+func (p *Policy) visible(who *access.Principal, observed bool) bool {
+	if !who.HasAnyRole(p.Roles) {
+		return false
+	}
+	if !who.ScopesFixed || observed {
+		return true
+	}
+	_, lacks := who.MissingScope(p.Scopes)
+	return !lacks
+}
+
+// sees says whether the caller may know of a feature.
+func (f *flight) sees(target *feature) bool {
+	return target.policy.visible(&f.caller.Principal, f.server.options.InsecureObserve != "")
+}
+
+// authorize asks the policy's scopes, then the program's authorizer. Roles have
+// been asked when it was admitted: who has none of them does not get here.
+func (p *pass) authorize(ctx context.Context, arguments any) error {
+	policy, who := &p.feature.policy, &p.caller.Principal
+	if p.decision.Effect != audit.EffectObserve {
+		p.decision = permitted(policy)
+	}
+	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
+		r := refuse("authorize", "scope", Problem{
+			Code: CodeMissingScope, Category: CategoryPolicy,
+			Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),
+			Hint:    "Ask whoever runs this server for it.",
+		})
+		if !p.observes(r) {
+			return r
+		}
+	}
+	if p.server.options.Authorizer == nil {
+		return nil
+	}
+	request := access.Request{Principal: *who, Method: p.method, Arguments: arguments}
+	switch p.feature.kind {
+	case "tool":
+		request.Tool = p.feature.name
+	case "prompt":
+		request.Prompt = p.feature.name
+	default:
+		request.Resource = p.name
+	}
+	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
+	if err == nil && d.Effect == access.EffectPermit {
+		if p.decision.Effect == audit.EffectPermit {
+			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}
+		}
+		return nil
+	}
+	r := refuse("authorizer", d.Rule, Problem{Code: CodeDenied, Category: CategoryPolicy, Message: d.Reason})
+	if err != nil { // no answer means no
+		r.rule, r.cause, r.problem.Message = "error", err, ""
+	}
+	if r.problem.Message == "" {
+		r.problem.Message = fmt.Sprintf("You may not use %s in this way.", p.feature.name)
+	}
+	return r
+}
