@@ -35,7 +35,7 @@ type Principal struct {
 	// (RFC 8693 section 4.1), the one who makes this request first. Only the
 	// subject's own rights count.
 	Delegation []string
-	// Expires is when what was presented ends; zero where it does not.
+	// Expires is until when what was presented is taken; zero is without an end.
 	Expires time.Time
 	// Claims are the issuer's statements, by name, as JSON. See [Principal.Claim].
 	Claims map[string]json.RawMessage

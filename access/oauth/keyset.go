@@ -2,264 +2,185 @@ package oauth
 
 import (
 	"context"
-	"crypto"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/MicahParks/jwkset"
 
 	"github.com/safemcp/safemcp/access"
 )
 
 const (
-	refreshAfter = 5 * time.Minute // keys are fetched anew, for one that was taken back
-	refreshPause = 5 * time.Second // between two fetches, whoever asks for them
-	fetchTimeout = 5 * time.Second
-	mostSet      = 1 << 20 // bytes of a key set, or of metadata
-	mostKeys     = 64
+	refreshEvery = 5 * time.Minute // how long a key that the issuer withdrew may still count
+	fetchPause   = 5 * time.Second // between two fetches, whatever they brought: at most 12 a minute
+	fetchFor     = 5 * time.Second // a fetch, discovery included
 )
 
-// A key is one of the issuer's.
-type key struct {
-	id, alg string // alg is "" where the set does not say
-	public  any
-}
+var (
+	errUnknownKey   = errors.New("oauth: the issuer's key set has no key for the token")
+	errAmbiguousKey = errors.New("oauth: the token names no key, and more than one of the issuer's would do")
+	errWrongKey     = errors.New("oauth: the key that the token names is not for its algorithm")
+)
 
-// keys is a set as it was fetched. Nobody changes it.
+// keys are a key set as it was fetched. Nobody changes them.
 type keys struct {
-	all []key
-	at  time.Time
+	list   []*key
+	prints map[fingerprint]struct{}
+	asOf   time.Time
 }
 
-// find returns the key that a token's header names; without a name, the only one that
-// fits.
-func (k *keys) find(id, alg string) *key {
+func newKeys(list []*key, asOf time.Time) *keys {
+	k := &keys{list: list, prints: make(map[fingerprint]struct{}, len(list)), asOf: asOf}
+	for _, one := range list {
+		k.prints[one.print] = struct{}{}
+	}
+	return k
+}
+
+func (k *keys) has(p fingerprint) bool {
+	_, ok := k.prints[p]
+	return ok
+}
+
+// find returns the key that a token names. One that names none is taken only where
+// there is nothing to guess. The error is errUnknownKey where a newer key set may know
+// better.
+func (k *keys) find(kid, alg string) (*key, error) {
 	var found *key
-	for i := range k.all {
-		one := &k.all[i]
-		if (id != "" && one.id != id) || (one.alg != "" && one.alg != alg) || !algorithms[alg].fits(one.public) {
-			continue
-		}
-		if found != nil {
-			return nil // two that would do are none
-		}
-		found = one
-	}
-	return found
-}
-
-// has says whether the set still has a key.
-func (k *keys) has(one *key) bool {
-	for i := range k.all {
-		mine := &k.all[i]
-		if equal, ok := mine.public.(interface{ Equal(x crypto.PublicKey) bool }); ok && mine.id == one.id && mine.alg == one.alg && equal.Equal(one.public) {
-			return true
+	named := false
+	for _, one := range k.list {
+		switch {
+		case kid == "" && one.fits(alg) && found != nil:
+			return nil, errAmbiguousKey
+		case kid == "" && one.fits(alg):
+			found = one
+		case kid != "" && one.kid == kid && one.fits(alg):
+			return one, nil
+		case kid != "" && one.kid == kid:
+			named = true
 		}
 	}
-	return false
+	switch {
+	case found != nil:
+		return found, nil
+	case named:
+		return nil, errWrongKey
+	}
+	return nil, errUnknownKey
 }
 
-// A keySet fetches an issuer's keys when they are needed. One fetch runs at a time, on
-// a context of its own, so that a caller who gives up fails nobody else.
+// A keySet holds the issuer's keys and keeps them fresh. There is at most one fetch at
+// a time, on a context of its own: whoever waits for it may go without stopping it for
+// the others.
 type keySet struct {
-	issuer, url string // url is "" until the metadata has said it
-	client      *http.Client
-	maxStale    time.Duration
-	now         func() time.Time
-	changed     func(*keys) // told of a new set before anybody can use it
+	fetch    func(context.Context) ([]*key, error)
+	now      func() time.Time
+	maxStale time.Duration
+	held     atomic.Pointer[keys]
 
 	mu      sync.Mutex
-	keys    *keys
-	tried   time.Time // when the last fetch began
-	err     error     // why it failed
-	running chan struct{}
-	count   int // fetches that ended well
+	running *flight
+	resume  time.Time // no fetch begins before
+	failure error     // of the last fetch
 }
 
-// get returns the keys for a token that names id, fetching them where there are none,
-// or id is not among them. It waits for a fetch only where nothing else can answer.
-func (s *keySet) get(ctx context.Context, id, alg string) (*key, error) {
-	for attempt := 0; ; attempt++ {
-		s.mu.Lock()
-		now := s.now()
-		held := s.keys
-		fresh := held != nil && now.Sub(held.at) <= s.maxStale
-		var found *key
-		if fresh {
-			found = held.find(id, alg)
-		}
-		due := found == nil || now.Sub(held.at) > refreshAfter
-		if due && s.running == nil && now.Sub(s.tried) >= refreshPause {
-			s.begin(now)
-		}
-		running, err := s.running, s.err
-		s.mu.Unlock()
-		switch {
-		case found != nil:
-			return found, nil
-		case running == nil && fresh && err == nil:
-			return nil, errors.New("no key of the issuer's has the name that the token gives, or fits its algorithm")
-		case running == nil:
-			return nil, fmt.Errorf("%w: the issuer's keys: %w", access.ErrUnavailable, err)
-		case attempt > 0 && fresh && err == nil:
-			return nil, errors.New("no key of the issuer's has the name that the token gives")
-		}
-		select {
-		case <-running:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", access.ErrUnavailable, context.Cause(ctx))
-		}
+// A flight is a fetch that runs.
+type flight struct {
+	done chan struct{}
+	err  error // once done is closed
+}
+
+// key returns the key for a token, fetching the key set where it may have changed.
+func (s *keySet) key(ctx context.Context, kid, alg string) (*key, error) {
+	k, err := s.find(kid, alg)
+	if !errors.Is(err, errUnknownKey) {
+		return k, err
+	}
+	if err := s.refresh(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", access.ErrUnavailable, err)
+	}
+	return s.find(kid, alg)
+}
+
+func (s *keySet) find(kid, alg string) (*key, error) {
+	if held := s.current(); held != nil {
+		return held.find(kid, alg)
+	}
+	return nil, errUnknownKey
+}
+
+// current returns the keys that are in use without waiting; nil where there are none,
+// or they are too old. A fetch that is due is begun.
+func (s *keySet) current() *keys {
+	held := s.held.Load()
+	if held == nil {
+		return nil
+	}
+	age := s.now().Sub(held.asOf)
+	if age >= min(refreshEvery, s.maxStale/2) {
+		_, _ = s.begin() // for those who come later
+	}
+	if age >= s.maxStale {
+		return nil
+	}
+	return held
+}
+
+// refresh waits for a fetch. In the pause after one it returns at once with what that
+// one brought, so that unknown keys neither reach the issuer nor delay anybody.
+func (s *keySet) refresh(ctx context.Context) error {
+	f, failure := s.begin()
+	if f == nil {
+		return failure
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return fmt.Errorf("oauth: the request ended before the key set came: %w", context.Cause(ctx))
 	}
 }
 
-// begin begins a fetch. It is called with the lock held.
-func (s *keySet) begin(now time.Time) {
-	s.tried = now
-	done := make(chan struct{})
-	s.running = done
-	at := s.url
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-		defer cancel()
-		fetched, from, err := s.fetch(ctx, at)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		defer close(done)
-		s.running = nil
-		if s.err = err; err != nil {
-			return
-		}
-		s.count++
-		fetched.at = now
-		s.url = from
-		if s.changed != nil {
-			s.changed(fetched)
-		}
-		s.keys = fetched
-	}()
+// begin returns the fetch that runs, a new one if there is none, and in the pause
+// neither, but how the last one failed.
+func (s *keySet) begin() (*flight, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return s.running, nil
+	}
+	if s.now().Before(s.resume) {
+		return nil, s.failure
+	}
+	f := &flight{done: make(chan struct{})}
+	s.running = f
+	go s.run(f)
+	return f, nil
 }
 
-// fetch reads the keys, after the metadata where nobody has said where they are.
-func (s *keySet) fetch(ctx context.Context, at string) (k *keys, from string, err error) {
+func (s *keySet) run(f *flight) {
+	asOf := s.now() // a key withdrawn while the fetch runs may be in it
+	list, err := s.attempt()
+	if err == nil {
+		s.held.Store(newKeys(list, asOf))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.failure, s.resume = nil, err, s.now().Add(fetchPause)
+	f.err = err
+	close(f.done)
+}
+
+// attempt turns the panic of somebody's transport into an error: no request would
+// recover it here.
+func (s *keySet) attempt() (list []*key, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchFor)
+	defer cancel()
 	defer func() {
-		if r := recover(); r != nil { // a parser of what others send
-			k, err = nil, errors.New("the key set could not be read")
+		if v := recover(); v != nil {
+			list, err = nil, fmt.Errorf("oauth: fetching the key set panicked: %v", v)
 		}
 	}()
-	if at == "" {
-		if at, err = s.discover(ctx); err != nil {
-			return nil, "", err
-		}
-	}
-	raw, err := s.read(ctx, at)
-	if err != nil {
-		return nil, "", err
-	}
-	k, err = parseKeys(raw)
-	return k, at, err
-}
-
-// discover reads where the keys are from the issuer's metadata: RFC 8414 puts it
-// between host and path, OpenID Connect Discovery behind.
-func (s *keySet) discover(ctx context.Context) (string, error) {
-	u, err := url.Parse(s.issuer)
-	if err != nil {
-		return "", errors.New("the issuer is no URL")
-	}
-	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	var first error
-	for _, at := range []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + "/.well-known/openid-configuration" + path,
-		origin + path + "/.well-known/openid-configuration",
-	} {
-		raw, err := s.read(ctx, at)
-		if err != nil {
-			first = errors.Join(first, err)
-			continue
-		}
-		var says struct {
-			Issuer string `json:"issuer"`
-			JWKS   string `json:"jwks_uri"`
-		}
-		switch {
-		case json.Unmarshal(raw, &says) != nil:
-			err = errors.New("the metadata is no JSON object")
-		case says.Issuer != s.issuer: // RFC 8414 section 3.3: another issuer's keys are not this one's
-			err = errors.New("the metadata is another issuer's")
-		default:
-			if err = checkURL("the metadata's jwks_uri", says.JWKS); err == nil {
-				return says.JWKS, nil
-			}
-		}
-		first = errors.Join(first, err)
-	}
-	return "", first
-}
-
-func (s *keySet) read(ctx context.Context, at string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, fmt.Errorf("fetching %s: %w", at, err)
-	}
-	r.Header.Set("Accept", "application/json, application/jwk-set+json")
-	res, err := s.client.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("fetching %s: %w", at, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetching %s: status %d", at, res.StatusCode)
-	}
-	raw, err := io.ReadAll(io.LimitReader(res.Body, mostSet+1))
-	if err != nil {
-		return nil, fmt.Errorf("fetching %s: %w", at, err)
-	}
-	if len(raw) > mostSet {
-		return nil, fmt.Errorf("fetching %s: more than %d bytes", at, mostSet)
-	}
-	return raw, nil
-}
-
-// parseKeys reads the public keys of a set (RFC 7517). Others' kinds, secrets and keys
-// for something else than signatures are left out.
-func parseKeys(raw []byte) (*keys, error) {
-	var set struct {
-		Keys []jwkset.JWKMarshal `json:"keys"`
-	}
-	if err := json.Unmarshal(raw, &set); err != nil || set.Keys == nil {
-		return nil, errors.New("the key set is no JWK set")
-	}
-	out := &keys{}
-	for _, m := range set.Keys {
-		if (m.USE != "" && m.USE != jwkset.UseSig) || (m.KTY != "EC" && m.KTY != "RSA" && m.KTY != "OKP") {
-			continue
-		}
-		m.X5U, m.X5C, m.X5T, m.X5TS256 = "", nil, "", "" // nothing is fetched, and no certificate vouches
-		one, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{SkipAll: true})
-		if err != nil {
-			continue
-		}
-		k := key{id: m.KID, alg: m.ALG.String(), public: one.Key()}
-		for _, a := range algorithms {
-			if a.fits(k.public) {
-				out.all = append(out.all, k)
-				break
-			}
-		}
-		if len(out.all) == mostKeys {
-			break
-		}
-	}
-	if len(out.all) == 0 {
-		return nil, errors.New("the key set has no key that a token could be signed with")
-	}
-	return out, nil
+	return s.fetch(ctx)
 }
