@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -36,7 +35,8 @@ func main() {
 func run(ctx context.Context) (err error) {
 	home := flag.String("home", defaultHome(), "where the secret store is kept")
 	auditDir := flag.String("audit", "", "where the audit log goes (default HOME/audit)")
-	address := flag.String("http", "", "serve over HTTP at this loopback address instead of stdio, as 127.0.0.1:8080")
+	address := flag.String("http", "", "serve over HTTP at this address instead of stdio, as 127.0.0.1:8080")
+	keyFile := flag.String("keys", "", "with -http: let in who has one of these API keys (safetool keys create --file FILE --name NAME)")
 	faults := flag.Bool("demo-faults", false, "add the tool crash, which panics")
 	describe := flag.Bool("describe", false, "print what the tools may do, and exit")
 	flag.Parse()
@@ -69,14 +69,14 @@ func run(ctx context.Context) (err error) {
 	if *describe {
 		return safetool.WriteCards(os.Stdout, server.Describe())
 	}
-	if *address != "" {
-		return serve.HTTP(ctx, server, &serve.HTTPOptions{
-			Address:           *address,
-			InsecureAnonymous: "the quickstart is tried on one's own machine",
-			Listening:         func(at net.Addr) { fmt.Fprintf(os.Stderr, "quickstart: serving on http://%s/mcp\n", at) },
-		})
+	if *address == "" {
+		return serve.Stdio(ctx, server, nil)
 	}
-	return serve.Stdio(ctx, server, nil)
+	options, err := httpOptions(*address, *keyFile)
+	if err != nil {
+		return err
+	}
+	return serve.HTTP(ctx, server, options)
 }
 
 // newServer makes the server without saying how it is run: tests call it too.

@@ -67,4 +67,9 @@ listening quickstart "$work/quickstart" -home "$work/home" -http 127.0.0.1:0
 for each in client2 sdk1 inspector; do
 	client "$each" "HTTP, anonymous" "{\"url\":\"$url\"}"
 done
+token="$("$work/safetool" keys create --file "$work/keys.json" --name tester 2>/dev/null)"
+listening keyed "$work/quickstart" -home "$work/home-keyed" -http 127.0.0.1:0 -keys "$work/keys.json"
+for each in client2 sdk1 inspector; do
+	client "$each" "HTTP, with a key and without" "{\"url\":\"$url\",\"token\":\"$token\"}"
+done
 exit "$failed"
