@@ -28,9 +28,9 @@
 // # The rooms
 //
 //	safetool   the server, its tools and their policies: composes everything below
-//	serve      the front door: stdio, with strict framing and an orderly end
-//	access     who calls, and what they may do
-//	limit      bytes, depth, time, and how many calls at once
+//	serve      the front doors: stdio and HTTP, with strict framing and an orderly end
+//	access     who calls, and what they may do; access/oauth and access/apikey say who
+//	limit      bytes, depth, time, rates, and how many calls at once
 //	validate   strict decoding, rules, allowlists, and the schema that says the same
 //	secrets    credentials that a handler gets from its policy and nothing prints
 //	audit      an event before and one after each call, in a log that shows changes
@@ -47,15 +47,15 @@
 // The order is the library's and cannot be changed; Options.Middleware has one place
 // in it.
 //
-//	serve      the line: size, UTF-8, JSON, envelope, shape of params
-//	│
+//	serve      over HTTP: Host, Origin, rates, credentials; then the message: size,
+//	│          UTF-8, JSON, envelope, shape of params, headers that agree with it
 //	└─ receiving middleware of the SDK's server
 //	   │  recover and audit   a panic, a denial and an unknown tool are recorded
 //	   │  identify            no principal, no call
 //	   │  admit               what was declared, to those whose roles let them see it
 //	   │
 //	   └─ the one tool that the SDK knows
-//	      │  limit            calls at once, bytes, depth
+//	      │  limit            rates, calls at once, bytes, depth
 //	      │  decode, validate once, straight into the handler's type
 //	      │  authorize        scopes, then the program's Authorizer; an error denies
 //	      │

@@ -1,8 +1,9 @@
 // Package access says who calls and what they may do.
 //
-// A [Principal] is what an authenticator established about the caller: on
-// stdio the user of the operating system, on HTTP later whoever a token or key
-// names. An [Authorizer] decides, after the scopes and roles of a tool's policy
+// A [Principal] is what an [Authenticator] established about the caller: whoever a
+// token, a key, a gateway's assertion or a client certificate names; on stdio the user
+// of the operating system. Authenticators are [ClientCertificate] and those of the
+// packages oauth and apikey below this one. An [Authorizer] decides, after the scopes and roles of a tool's policy
 // have been met, whether this principal may make this call:
 //
 //	office := access.AuthorizerFunc(func(ctx context.Context, r access.Request) (access.Decision, error) {
