@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -67,9 +66,17 @@ func jwks(t *testing.T, keys map[string]*ecdsa.PrivateKey) []json.RawMessage {
 	t.Helper()
 	var all []json.RawMessage
 	for id, k := range keys {
-		b64 := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
+		private, err := k.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := k.PublicKey.Bytes() // 4, x, y (SEC 1 section 2.3.3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b64 := base64.RawURLEncoding.EncodeToString
 		raw, err := json.Marshal(map[string]string{ // RFC 7518 section 6.2
-			"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": id, "x": b64(k.X), "y": b64(k.Y), "d": b64(k.D),
+			"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": id, "x": b64(point[1:33]), "y": b64(point[33:]), "d": b64(private),
 		})
 		if err != nil {
 			t.Fatal(err)
