@@ -33,6 +33,8 @@ type Endpoint struct {
 	metadata *access.ResourceMetadata // nil where no authenticator has it
 	shed     []string                 // the headers that credentials are in
 
+	askAgain time.Duration            // whether the caller of an open stream is still known
+
 	requests limit.Gauge
 	callers  limit.Slots // requests by principal
 	running  calls
@@ -58,7 +60,7 @@ func Handler(server *safetool.Server, o *HTTPOptions) (*Endpoint, error) {
 }
 
 func newEndpoint(gate bridge.Gate, o *HTTPOptions) (*Endpoint, error) {
-	e := &Endpoint{o: o, gate: gate, flood: newFlood(gate), bodies: newBodies(o.Bodies), sessions: newSessions(o, gate.SDK)}
+	e := &Endpoint{o: o, gate: gate, flood: newFlood(gate), bodies: newBodies(o.Bodies), sessions: newSessions(o, gate.SDK), askAgain: askAgain}
 	for _, a := range o.Authenticators {
 		e.shed = append(e.shed, a.CredentialHeaders()...)
 		if m, ok := a.(interface {
@@ -107,6 +109,9 @@ func (e *Endpoint) start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// askAgain is how long a key that was revoked may still keep a stream open.
+const askAgain = 30 * time.Second
 
 // callerKey carries the caller from the door to the SDK's own middleware, which alone
 // can put a TokenInfo where the SDK looks for it.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,58 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	}
 	if g := listen.to(t, url); g.status != http.StatusOK {
 		t.Errorf("listening: %+v", g)
+	}
+}
+
+// It ends, too, when what was presented is taken back.
+func TestAStreamEndsWhenItsKeyIsRevoked(t *testing.T) {
+	t.Parallel()
+	s, _ := weather(t)
+	people := newDirectory(who("ada"))
+	e, url := serveOn(t, s, &HTTPOptions{Authenticators: []access.Authenticator{people}})
+	e.askAgain = 10 * time.Millisecond
+	session := begun(t, url, "ada")
+	ended := make(chan got, 2)
+	streams := []sent{
+		{method: http.MethodGet, token: "ada", session: session, version: "2025-11-25"},
+		{
+			token: "ada", version: stateless, header: map[string]string{"Mcp-Method": "subscriptions/listen"},
+			body: `{"jsonrpc":"2.0","id":7,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` + attackMeta + `}}`,
+		},
+	}
+	for _, stream := range streams {
+		go func() {
+			g, _ := stream.try(context.Background(), url)
+			ended <- g
+		}()
+	}
+	asked := func() int {
+		people.mu.Lock()
+		defer people.mu.Unlock()
+		return people.asked
+	}
+	for begun := asked(); asked() < begun+20; { // both are asked about again
+		runtime.Gosched()
+	}
+	people.mu.Lock()
+	people.err = access.ErrUnavailable
+	people.mu.Unlock()
+	for begun := asked(); asked() < begun+20; {
+		runtime.Gosched()
+	}
+	select {
+	case g := <-ended:
+		t.Fatalf("a stream ends because nobody can tell: %+v", g)
+	default:
+	}
+	people.mu.Lock()
+	people.err = nil
+	delete(people.by, "ada")
+	people.mu.Unlock()
+	for range streams {
+		if g := <-ended; g.status != http.StatusOK {
+			t.Errorf("%+v", g)
+		}
 	}
 }
 

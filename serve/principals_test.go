@@ -185,6 +185,13 @@ func TestWhoIsNotLetInLearnsWhatHelps(t *testing.T) {
 	if g.status != http.StatusUnauthorized || g.header.Get("WWW-Authenticate") != `Bearer error="invalid_token", scope="weather.read", `+metadata {
 		t.Errorf("a wrong token: %+v", g)
 	}
+	people.err = fmt.Errorf("the token mallory-mallory is %w", errors.New("bad"))
+	callOf("mallory-mallory", "open").to(t, url)
+	if events := trail.Events(); strings.Contains(events[len(events)-1].Outcome.Cause, "mallory-mallory") {
+		t.Error("the log has the token that an authenticator's text has")
+	}
+	people.err = nil
+	callOf("mallory", "open").to(t, url)
 	if strings.Contains(g.body, "directory") || strings.Contains(g.body, "mallory") {
 		t.Errorf("it repeats the authenticator, or the token: %s", g.body)
 	}

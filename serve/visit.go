@@ -165,11 +165,9 @@ func (v *visit) post() *turned {
 	}
 	ctx := v.r.Context()
 	if e.method == "subscriptions/listen" {
-		if expires := v.caller.Principal.Expires; !expires.IsZero() {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, expires)
-			defer cancel()
-		}
+		var cancel context.CancelFunc
+		ctx, cancel = v.stream(time.Now().Add(v.o.SessionLifetime))
+		defer cancel()
 	} else {
 		v.running.begin()
 		defer v.running.end()
@@ -292,12 +290,9 @@ func (v *visit) inSession(ctx context.Context) *turned {
 		return t
 	}
 	defer v.sessions.leave(id)
-	if v.r.Method == http.MethodGet { // a stream ends with what its caller presented
-		if expires := v.caller.Principal.Expires; !expires.IsZero() && expires.Before(ends) {
-			ends = expires
-		}
+	if v.r.Method == http.MethodGet {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, ends)
+		ctx, cancel = v.stream(ends)
 		defer cancel()
 	}
 	t = v.hand(ctx)
