@@ -3,6 +3,7 @@ module github.com/safemcp/safemcp/bench
 go 1.26.0
 
 require (
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/safemcp/safemcp v0.0.0
 )

@@ -18,6 +18,9 @@ var comparisons = []*comparison{
 	cost("parse/350B", [3]float64{1.5, 0, 0}, strict(350), valid(350)),
 	cost("parse/4KB", [3]float64{1.5, 0, 0}, strict(4<<10), valid(4<<10)),
 	cost("parse/1MB", [3]float64{1.5, 0, 0}, strict(1<<20), valid(1<<20)),
+	// A token that was verified before, against one that is verified each time. Ours
+	// may take 12 allocations.
+	cost("token/remembered", [3]float64{0.10, 0, 0}, remembered, verifiedAnew),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }

@@ -33,7 +33,7 @@ type Endpoint struct {
 	metadata *access.ResourceMetadata // nil where no authenticator has it
 	shed     []string                 // the headers that credentials are in
 
-	askAgain time.Duration            // whether the caller of an open stream is still known
+	askAgain time.Duration // whether the caller of an open stream is still known
 
 	requests limit.Gauge
 	callers  limit.Slots // requests by principal
