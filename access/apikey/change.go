@@ -143,7 +143,7 @@ func (c *contents) add(e Entry) (key string, _ *record) {
 		}
 	}
 	e.Created = whole(c.now)
-	r := newRecord(e.clone(), sha256.Sum256([]byte(key)))
+	r := newRecord(e, sha256.Sum256([]byte(key)))
 	c.all = append(c.all, r)
 	return key, r
 }

@@ -40,6 +40,9 @@ func TestAFileThatCannotBePlacedChangesNothing(t *testing.T) {
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the file was changed: %v", err)
 	}
+	if all := must(s.List()); len(all) != 1 || !all[0].Revoked.IsZero() || all[0].ReplacedBy != "" {
+		t.Errorf("the store has what the file has not: %+v", all)
+	}
 	if dir, err := os.ReadDir(filepath.Dir(path)); err != nil || len(dir) != 2 {
 		t.Errorf("left behind: %v, %v", dir, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -78,11 +79,7 @@ func keysCreate(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := tell(out, key, e); err != nil {
-		return err
-	}
-	fmt.Fprintf(errs, "This is the key %s of %s, which ends %s. It is shown once: keep it where the caller's other secrets are.\n", e.ID, e.Name, ends(e))
-	return nil
+	return tell(out, errs, key, e)
 }
 
 // keysRotate makes a key that takes another's place.
@@ -104,15 +101,12 @@ func keysRotate(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := tell(out, key, e); err != nil {
+	if err := tell(out, errs, key, e); err != nil {
 		return err
 	}
-	fmt.Fprintf(errs, "This is the key %s of %s, which ends %s. It is shown once: keep it where the caller's other secrets are.\n", e.ID, e.Name, ends(e))
-	old, err := find(keys, id)
-	if err != nil {
-		return err
+	if old, there := find(keys, id); there {
+		fmt.Fprintf(errs, "The old key %s %s.\n", id, ends(old))
 	}
-	fmt.Fprintf(errs, "The old key %s ends %s.\n", id, ends(old))
 	return nil
 }
 
@@ -131,12 +125,12 @@ func keysRevoke(ctx context.Context, args []string, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(errs, "The key %s of %s was revoked %s. Servers that run refuse it within a second.\n", e.ID, e.Name, clock(e.Revoked))
+	fmt.Fprintf(errs, "The key %s of %s was revoked at %s. Servers that run refuse it within a second.\n", e.ID, e.Name, clock(e.Revoked))
 	for _, kin := range []string{e.Replaces, e.ReplacedBy} {
 		if kin == "" {
 			continue
 		}
-		if other, err := find(keys, kin); err == nil && other.Check(time.Now()) == nil {
+		if other, there := find(keys, kin); there && other.Check(time.Now()) == nil {
 			fmt.Fprintf(errs, "The key %s, which was rotated with it, is valid still: revoke it too if it may have got about.\n", kin)
 		}
 	}
@@ -180,26 +174,24 @@ func keysList(args []string, out io.Writer) error {
 	return w.Flush()
 }
 
-// tell prints a key alone, so that it can be read by a program. A key that nobody has
-// seen is of no use, and is still valid.
-func tell(out io.Writer, key string, e apikey.Entry) error {
+// tell prints a key alone on standard output, so that it can be read by a program. A
+// key that nobody has seen is of no use, and is still valid.
+func tell(out, errs io.Writer, key string, e apikey.Entry) error {
 	if _, err := fmt.Fprintln(out, key); err != nil {
 		return fmt.Errorf("the key %s was made and could not be shown: revoke it, and make another: %w", e.ID, err)
 	}
+	fmt.Fprintf(errs, "This is the key %s of %s, which %s. It is shown once: keep it where the caller's other secrets are.\n", e.ID, e.Name, ends(e))
 	return nil
 }
 
-func find(keys *apikey.Store, id string) (apikey.Entry, error) {
-	all, err := keys.List()
-	if err != nil {
-		return apikey.Entry{}, err
+// find returns the entry of a key. What cannot be read now is said by the next command.
+func find(keys *apikey.Store, id string) (_ apikey.Entry, there bool) {
+	all, _ := keys.List()
+	at := slices.IndexFunc(all, func(e apikey.Entry) bool { return e.ID == id })
+	if at < 0 {
+		return apikey.Entry{}, false
 	}
-	for _, e := range all {
-		if e.ID == id {
-			return e, nil
-		}
-	}
-	return apikey.Entry{}, fmt.Errorf("the key %s is gone from the file: somebody else has changed it", id)
+	return all[at], true
 }
 
 // state is what a key is worth, in a word.
@@ -223,9 +215,9 @@ func given(flags *flag.FlagSet, name string) (found bool) {
 
 func ends(e apikey.Entry) string {
 	if e.Expires.IsZero() {
-		return "never"
+		return "does not end"
 	}
-	return clock(e.Expires)
+	return "ends at " + clock(e.Expires)
 }
 
 func clock(t time.Time) string {

@@ -132,6 +132,7 @@ func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
 	}{
 		{nil, 0, "safetool audit verify DIR"},
 		{[]string{"--help"}, 0, "audit show"},
+		{[]string{"help"}, 0, "keys create"},
 		{[]string{"nonsense"}, 2, "no command"},
 		{[]string{"audit", "nonsense"}, 2, "no command"},
 		{[]string{"audit", "verify"}, 2, "directory"},
