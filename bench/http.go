@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -101,22 +100,8 @@ func serveHTTPChild(which string) error {
 // that were made beforehand: the process that is measured is the server's.
 func overHTTP(which string) func(context.Context) (*side, error) {
 	return func(ctx context.Context) (*side, error) {
-		self, err := os.Executable()
+		cmd, in, out, err := again(ctx, httpChildArg, which)
 		if err != nil {
-			return nil, err
-		}
-		cmd := exec.CommandContext(ctx, self, httpChildArg, which)
-		cmd.Stderr = os.Stderr
-		cmd.Env = pinned()
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			return nil, err
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
 		at, err := bufio.NewReader(out).ReadString('\n')

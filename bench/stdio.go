@@ -53,22 +53,8 @@ func serveChild(which string) error {
 // beforehand: the process that is measured is the server's.
 func overStdio(which string) func(context.Context) (*side, error) {
 	return func(ctx context.Context) (*side, error) {
-		self, err := os.Executable()
+		cmd, in, out, err := again(ctx, childArg, which)
 		if err != nil {
-			return nil, err
-		}
-		cmd := exec.CommandContext(ctx, self, childArg, which)
-		cmd.Stderr = os.Stderr
-		cmd.Env = pinned()
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			return nil, err
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
 		c := &child{in: in, out: bufio.NewReaderSize(out, 64<<10)}
@@ -77,6 +63,24 @@ func overStdio(which string) func(context.Context) (*side, error) {
 		}
 		return &side{do: c.do, usage: c.usage, close: func() error { return errors.Join(in.Close(), cmd.Wait()) }}, nil
 	}
+}
+
+// again starts this program again, as a server.
+func again(ctx context.Context, as, which string) (cmd *exec.Cmd, in io.WriteCloser, out io.ReadCloser, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cmd = exec.CommandContext(ctx, self, as, which)
+	cmd.Stderr = os.Stderr
+	cmd.Env = pinned()
+	if in, err = cmd.StdinPipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	if out, err = cmd.StdoutPipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	return cmd, in, out, cmd.Start()
 }
 
 // pinned is the environment without what would change Go's defaults.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/safemcp/safemcp/internal/private"
 )
 
 const (
@@ -183,9 +185,9 @@ func (s *store) change(ctx context.Context, f func(*contents) error) error {
 		if err != nil {
 			return err
 		}
-		sweep(path)
-		if err := put(path, text, s.place); err != nil {
-			return err
+		private.Sweep(path)
+		if err := private.Put(path, text, s.place); err != nil {
+			return fmt.Errorf("apikey: %w", err)
 		}
 		s.read() // what cannot be read now was written all the same: the next call says so
 		return nil

@@ -9,12 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/safemcp/safemcp/access"
+	"github.com/safemcp/safemcp/internal/private"
 )
 
 // most bounds the file, in bytes: it is read whole. It is enough for 20000 keys.
@@ -74,14 +73,14 @@ func (s *store) readLocked() *snapshot {
 // before.
 func (s *store) look() *snapshot {
 	now := s.now()
-	f, info, err := openPrivate(s.path)
+	f, info, err := private.Open(s.path, most, "look whether every key in it is one of yours")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.absent:
 		return &snapshot{seen: now}
 	case errors.Is(err, fs.ErrNotExist):
 		return &snapshot{seen: now, err: fmt.Errorf("apikey: %s is not there: put it back, or make it and a first key with safetool keys create", s.path)}
 	case err != nil:
-		return &snapshot{seen: now, err: err}
+		return &snapshot{seen: now, err: fmt.Errorf("apikey: %w", err)}
 	}
 	defer f.Close()
 	s.absent = false
@@ -158,32 +157,4 @@ func encode(all []*record) ([]byte, error) {
 		return nil, fmt.Errorf("apikey: nothing was changed: the file would have more than %d bytes: take out the entries of keys that ended long ago", most)
 	}
 	return append(text, '\n'), nil
-}
-
-// openPrivate opens a file that nobody else may read or change. The error is
-// fs.ErrNotExist where there is none.
-func openPrivate(path string) (_ *os.File, _ os.FileInfo, err error) {
-	// Opening a pipe would wait for its other end.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("apikey: %s is not a file: give the path of one", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("apikey: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, nil, fmt.Errorf("apikey: %w", err)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, nil, fmt.Errorf("apikey: %s can be read or changed by others: chmod 600 %[1]s, and look whether every key in it is one of yours", path)
-	case info.Size() > most:
-		return nil, nil, fmt.Errorf("apikey: %s has more than %d bytes: it is not what this package writes", path, most)
-	}
-	return f, info, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/safemcp/safemcp/internal/private"
 	"github.com/safemcp/safemcp/secrets"
 )
 
@@ -135,7 +136,7 @@ func (s *store) change(ctx context.Context, f func(contents) (bool, error)) erro
 		if err != nil || !changed {
 			return err
 		}
-		sweep(s.path)
+		private.Sweep(s.path, s.path+".identity")
 		if err := s.write(next); err != nil {
 			return err
 		}

@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	"filippo.io/age"
+
+	"github.com/safemcp/safemcp/internal/private"
 )
 
 // most bounds the store, in bytes: it is read whole.
@@ -34,12 +34,15 @@ type sealed struct {
 	Entries contents `json:"entries"`
 }
 
+// ifRead is what to do where others may have read a file of this package.
+const ifRead = "change what is in it if they may have read it"
+
 // refresh reads the store if it is not as it was last read. Whoever calls it holds mu.
 func (s *store) refresh() error {
 	if s.closed {
 		return errClosed
 	}
-	f, info, err := openPrivate(s.path, most)
+	f, info, err := private.Open(s.path, most, ifRead)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.seen != (stamp{}) {
 			return fmt.Errorf("agefile: %s is gone: put it back", s.path)
@@ -48,7 +51,7 @@ func (s *store) refresh() error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("agefile: %w", err)
 	}
 	defer f.Close()
 	now := stamp{time: info.ModTime(), size: info.Size()}
@@ -107,50 +110,10 @@ func (s *store) write(c contents) error {
 	if out.Len() > most {
 		return fmt.Errorf("agefile: nothing was changed: the store would have more than %d bytes", most)
 	}
-	return put(s.path, out.Bytes(), os.Rename)
-}
-
-// put writes content to a file beside path, and has place move it there once it has
-// reached the disk, so that path is always whole.
-func put(path string, content []byte, place func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), leftover(path)+"*") // 0600
-	if err != nil {
-		return fmt.Errorf("agefile: nothing was changed: %w", err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = place(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("agefile: nothing was changed: %w", errors.Join(err, os.Remove(f.Name())))
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("agefile: %s was changed, but the change may not survive a loss of power: %w", path, err)
+	if err := private.Put(s.path, out.Bytes(), os.Rename); err != nil {
+		return fmt.Errorf("agefile: %w", err)
 	}
 	return nil
-}
-
-// leftover is how the names of files begin that were not yet put in their place.
-func leftover(path string) string { return "." + filepath.Base(path) + ".tmp-" }
-
-// sweep removes what processes left beside the store that ended while they changed it.
-// Whoever calls it has the lock. What cannot be removed is in nobody's way.
-func sweep(path string) {
-	dir, err := os.ReadDir(filepath.Dir(path))
-	if err != nil {
-		return
-	}
-	for _, d := range dir {
-		if strings.HasPrefix(d.Name(), leftover(path)) || strings.HasPrefix(d.Name(), leftover(path+".identity")) {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), d.Name()))
-		}
-	}
 }
 
 func makeDir(path string) error {
@@ -158,44 +121,4 @@ func makeDir(path string) error {
 		return fmt.Errorf("agefile: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes a rename last. Windows cannot do that, and does not need it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err //nolint:wrapcheck // the caller says what it was for
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// openPrivate opens a file that nobody else may read or change. The error is
-// fs.ErrNotExist where there is none.
-func openPrivate(path string, most int64) (_ *os.File, _ os.FileInfo, err error) {
-	// Opening a pipe would wait for its other end.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("agefile: %s is not a file: give the path of one", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("agefile: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-		}
-	}()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, nil, fmt.Errorf("agefile: %w", err)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, nil, fmt.Errorf("agefile: %s can be read or changed by others: chmod 600 %[1]s, and change what is in it if they may have read it", path)
-	case info.Size() > most:
-		return nil, nil, fmt.Errorf("agefile: %s has more than %d bytes: it is not what this package writes", path, most)
-	}
-	return f, info, nil
 }

@@ -29,30 +29,6 @@ func openStore(t *testing.T) *Store {
 	return s
 }
 
-func TestAFileThatCannotBePlacedChangesNothing(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fault := errors.New("the disk is full")
-	err := put(path, []byte("new"), func(from, _ string) error {
-		if content, err := os.ReadFile(from); err != nil || string(content) != "new" {
-			t.Errorf("what was to be placed: %q, %v", content, err)
-		}
-		return fault
-	})
-	if !errors.Is(err, fault) || !strings.Contains(err.Error(), "nothing was changed") {
-		t.Errorf("got %v", err)
-	}
-	if content, err := os.ReadFile(path); err != nil || string(content) != "old" {
-		t.Errorf("got %q, %v", content, err)
-	}
-	if all, err := os.ReadDir(filepath.Dir(path)); err != nil || len(all) != 1 {
-		t.Errorf("%d files, %v", len(all), err)
-	}
-}
-
 func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"github.com/safemcp/safemcp/internal/private"
 )
 
 // openIdentity reads the identity, or makes one where there is no store either.
@@ -35,9 +37,9 @@ func (s *store) openIdentity(path string) (*age.X25519Identity, error) {
 
 // readIdentity returns fs.ErrNotExist where there is none. It never quotes the file.
 func readIdentity(path string) (*age.X25519Identity, error) {
-	f, _, err := openPrivate(path, 64<<10)
+	f, _, err := private.Open(path, 64<<10, ifRead)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("agefile: %w", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
@@ -68,7 +70,7 @@ func newIdentity(path string) (*age.X25519Identity, error) {
 	if err := makeDir(path); err != nil {
 		return nil, err
 	}
-	err = put(path, []byte(id.String()+"\n"), func(from, to string) error {
+	err = private.Put(path, []byte(id.String()+"\n"), func(from, to string) error {
 		err := os.Link(from, to)
 		switch {
 		case err == nil:
@@ -82,7 +84,7 @@ func newIdentity(path string) (*age.X25519Identity, error) {
 		return readIdentity(path)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("agefile: %w", err)
 	}
 	return id, nil
 }

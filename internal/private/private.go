@@ -1,0 +1,100 @@
+// Package private keeps files that nobody but their owner may read or change, and that
+// are whole at any time: a new one takes the old one's place in one step.
+package private
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Put writes content to a file beside path, and has place, which is os.Rename or a
+// test's, move it there once it has reached the disk. The error says whether anything
+// was changed.
+func Put(path string, content []byte, place func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), leftover(path)+"*") // 0600
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = place(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s was changed, but the change may not survive a loss of power: %w", path, err)
+	}
+	return nil
+}
+
+// leftover is how the names of files begin that were not yet put in their place.
+func leftover(path string) string { return "." + filepath.Base(path) + ".tmp-" }
+
+// Sweep removes what processes left beside the paths, which are of one directory, when
+// they ended in the midst of Put. Whoever calls it keeps others from Put meanwhile. What
+// cannot be removed is in nobody's way.
+func Sweep(paths ...string) {
+	dir := filepath.Dir(paths[0])
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		for _, path := range paths {
+			if strings.HasPrefix(e.Name(), leftover(path)) {
+				_ = os.Remove(filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+}
+
+// syncDir makes a rename last. Windows cannot do that, and does not need it.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was for
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Open opens a file of no more than most bytes that nobody else may read or change; hint is
+// what to do where others may have. The error is fs.ErrNotExist where there is none.
+func Open(path string, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
+	// Opening a pipe would wait for its other end.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is not a file: give the path of one", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // it names the path
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+		}
+	}()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, err //nolint:wrapcheck // it names the path
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return nil, nil, fmt.Errorf("%s can be read or changed by others: chmod 600 %[1]s, and %s", path, hint)
+	case info.Size() > most:
+		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is not what this package writes", path, most)
+	}
+	return f, info, nil
+}
