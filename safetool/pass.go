@@ -41,8 +41,8 @@ type pass struct {
 // cleans what it answered, and records the outcome before anybody learns it. The
 // verdict is nil when res is to be sent.
 func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) (A, error), clean func(*cleaner, A) (R, error)) (res R, v *verdict) {
-	p.server.running.add()
-	defer p.server.running.done()
+	p.server.running.Begin()
+	defer p.server.running.End()
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
 	answer, err := shielded(func() (A, error) { return work(ctx) })
 	p.close()

@@ -83,11 +83,11 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 	select {
 	case <-done:
 	case <-timer.C:
-		p.server.running.add() // for the goroutine, until it returns
+		p.server.running.Begin() // for the goroutine, until it returns
 		p.abandoned = true
 		if abandoned = h.ended.CompareAndSwap(handlerRunning, handlerAbandoned); !abandoned {
 			p.abandoned = false // it returned just now
-			p.server.running.done()
+			p.server.running.End()
 			<-done
 		}
 	}
@@ -113,7 +113,7 @@ func (p *pass) orTimeout(ctx context.Context, err error) error {
 // late is called by a handler that returns after its caller was answered. Nobody
 // gets what it returns; the log learns that it ended, and its slots are free.
 func (p *pass) late(err error) {
-	defer p.server.running.done()
+	defer p.server.running.End()
 	p.releaseSlots()
 	e := p.lateEvent()
 	e.Outcome.Status = audit.StatusOK

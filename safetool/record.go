@@ -130,50 +130,6 @@ func (s *Server) argumentsOf(values map[string]string, rules audit.Rules) audit.
 	return s.redactor.Args(raw, rules, true)
 }
 
-// A tally counts what runs, so that a shutdown can wait for it.
-type tally struct {
-	mu    sync.Mutex
-	n     int
-	empty chan struct{} // closed when n falls to zero, if somebody waits
-}
-
-func (t *tally) add() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n++
-}
-
-func (t *tally) done() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.n--; t.n == 0 && t.empty != nil {
-		close(t.empty)
-		t.empty = nil
-	}
-}
-
-// wait returns how many still run once none do or ctx is done.
-func (t *tally) wait(ctx context.Context) int {
-	t.mu.Lock()
-	if t.n == 0 {
-		t.mu.Unlock()
-		return 0
-	}
-	if t.empty == nil {
-		t.empty = make(chan struct{})
-	}
-	empty := t.empty
-	t.mu.Unlock()
-	select {
-	case <-empty:
-		return 0
-	case <-ctx.Done():
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.n
-	}
-}
-
 // permitted is the decision that is recorded where every guard said yes.
 func permitted(p *Policy) audit.Decision {
 	rule := "any_caller"

@@ -81,7 +81,7 @@ type Server struct {
 	catalogue   catalogue
 	callerSlots limit.Slots   // by principal
 	callerRates limit.Buckets // by principal, where Options.Limiter is nil
-	running     tally
+	running     limit.Tally
 }
 
 // NewServer returns a server that offers nothing yet: add to it with [AddTool]
@@ -227,7 +227,7 @@ func (s *Server) started(ctx context.Context, transport string) error {
 // stopped waits, within ctx, for handlers that are still running, and records the
 // end.
 func (s *Server) stopped(ctx context.Context, transport, reason string) error {
-	left := s.running.wait(ctx)
+	left := s.running.Wait(ctx)
 	text := "stopped serving on " + transport + ": " + reason
 	if left > 0 {
 		text += fmt.Sprintf("; %d handlers had not returned", left)

@@ -37,7 +37,7 @@ type Endpoint struct {
 
 	requests limit.Gauge
 	callers  limit.Slots // requests by principal
-	running  calls
+	running  limit.Tally
 	draining atomic.Bool
 	ready    readiness
 	stopping sync.Once
@@ -185,7 +185,7 @@ func (e *Endpoint) Shutdown(ctx context.Context) error {
 func (e *Endpoint) stop(ctx context.Context, reason string) error {
 	e.stopping.Do(func() {
 		e.draining.Store(true)
-		e.running.wait(ctx)
+		e.running.Wait(ctx)
 		e.sessions.endAll(ctx)
 		e.flood.flush()
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
@@ -195,45 +195,6 @@ func (e *Endpoint) stop(ctx context.Context, reason string) error {
 		}
 	})
 	return e.stopped
-}
-
-// calls counts those that run, for a drain to wait for.
-type calls struct {
-	mu    sync.Mutex
-	n     int
-	empty chan struct{}
-}
-
-func (c *calls) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n++
-}
-
-func (c *calls) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n--; c.n == 0 && c.empty != nil {
-		close(c.empty)
-		c.empty = nil
-	}
-}
-
-func (c *calls) wait(ctx context.Context) {
-	c.mu.Lock()
-	if c.n == 0 {
-		c.mu.Unlock()
-		return
-	}
-	if c.empty == nil {
-		c.empty = make(chan struct{})
-	}
-	empty := c.empty
-	c.mu.Unlock()
-	select {
-	case <-empty:
-	case <-ctx.Done():
-	}
 }
 
 // readiness is what /readyz last found: it is asked by strangers, and asking costs.

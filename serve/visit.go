@@ -169,8 +169,8 @@ func (v *visit) post() *turned {
 		ctx, cancel = v.stream(time.Now().Add(v.o.SessionLifetime))
 		defer cancel()
 	} else {
-		v.running.begin()
-		defer v.running.end()
+		v.running.Begin()
+		defer v.running.End()
 	}
 	if without {
 		return v.exchange(ctx, e)
