@@ -160,6 +160,11 @@ func (v *visit) post() *turned {
 	if without && !e.hasMethod {
 		return turn(http.StatusBadRequest, "envelope", "The message answers a question that nobody has asked.")
 	}
+	if !without && (e.method == "server/discover" || e.method == "subscriptions/listen") {
+		t := turn(http.StatusBadRequest, "method", "This protocol version does not have this method.")
+		t.code, t.problem = jsonrpc.CodeMethodNotFound, safetool.CodeNotFound
+		return t
+	}
 	if t := v.needs(e, without); t != nil {
 		return t
 	}
