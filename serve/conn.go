@@ -57,10 +57,13 @@ type arrival struct {
 	err      error
 }
 
-// mostUnwritten is how many messages may wait to be written before nothing more is
-// read. The SDK would take requests without a bound from a client that reads no
-// answers.
-const mostUnwritten = 256
+// The SDK would take requests without a bound from a client that reads no answers, or
+// sends faster than they are made. Beyond these nothing more is read for a while.
+const (
+	mostUnwritten = 256  // messages that wait to be written
+	mostRunning   = 4096 // requests that have not been answered; calls beyond their limits are, at once
+	mostListens   = 64   // subscriptions, each of which may stay for days: one more is refused
+)
 
 func newConn(in io.Reader, out io.Writer, caller bridge.Caller, gate bridge.Gate, o *StdioOptions) *conn {
 	c := &conn{
@@ -166,7 +169,7 @@ func (c *conn) next(ctx context.Context) (arrival, error) {
 	stop, stopped := c.stop, false
 	for {
 		arrived := c.arrived
-		if !stopped && c.unwritten.Load() >= mostUnwritten {
+		if !stopped && c.crowded() {
 			arrived = nil
 		}
 		if stopped && c.idle() {
@@ -184,6 +187,17 @@ func (c *conn) next(ctx context.Context) (arrival, error) {
 			return arrival{}, ctx.Err() //nolint:wrapcheck // the SDK's own
 		}
 	}
+}
+
+// crowded says that the client has to take, or wait for, what it has asked for before
+// it is read from again.
+func (c *conn) crowded() bool {
+	if c.unwritten.Load() >= mostUnwritten {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.running) >= mostRunning
 }
 
 func (c *conn) idle() bool {
@@ -220,6 +234,11 @@ func (c *conn) deliver(msg jsonrpc.Message, e *envelope) *fault {
 			return &f
 		}
 		if m.Method == "subscriptions/listen" {
+			if len(c.listens) >= mostListens {
+				f := faultListens
+				f.id, f.method = e.id, m.Method
+				return &f
+			}
 			c.listens[m.ID] = struct{}{}
 		} else {
 			c.running[m.ID] = struct{}{}

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -74,9 +75,7 @@ func TestWhatWaitsForAClientThatDoesNotReadIsBounded(t *testing.T) {
 	go func() {
 		done <- run(ctx, bridge.Open(newServer(t, &safetooltest.Recorder{}, nil)), in, out, options, nil)
 	}()
-	// Requests on their way from the reader through the SDK to the count of what
-	// waits are beside the bound.
-	const bound = mostUnwritten + 20_000
+	const bound = mostRunning + 8 // and what is on its way to the count
 	for in.lines.Load() < mostUnwritten {
 		runtime.Gosched()
 	}
@@ -191,4 +190,44 @@ func asks(s *safetool.Server) {
 			}
 			return nil, nil, nil
 		})
+}
+
+// Subscriptions stay for days, so a client has so many and no more; what it ends gives
+// its place back.
+func TestSubscriptionsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	listen := func(id int) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},%s}}`+"\n", id, attackMeta)
+	}
+	refused := func(id int) bool {
+		for {
+			r := w.receive()
+			if string(r.ID) == fmt.Sprint(id) {
+				return r.Error != nil
+			}
+			if r.Method == "notifications/subscriptions/acknowledged" {
+				return false
+			}
+		}
+	}
+	for id := range mostListens {
+		w.send(listen(100 + id))
+		if refused(100 + id) {
+			t.Fatalf("subscription %d is refused", id)
+		}
+	}
+	w.send(listen(500))
+	if !refused(500) {
+		t.Error("one more is taken")
+	}
+	w.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":100}}` + "\n" + `{"jsonrpc":"2.0","id":900,"method":"ping"}` + "\n")
+	for ended, pinged := false, false; !ended || !pinged; {
+		r := w.receive()
+		ended, pinged = ended || string(r.ID) == "100", pinged || string(r.ID) == "900"
+	}
+	w.send(listen(501))
+	if refused(501) {
+		t.Error("a place that was given back is not used again")
+	}
 }

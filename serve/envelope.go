@@ -48,6 +48,7 @@ var (
 	faultParams  = fault{rule: "params", code: jsonrpc.CodeInvalidParams, message: "The parameters of this method do not have the expected shape."}
 	faultNoObj   = fault{rule: "params", code: jsonrpc.CodeInvalidParams, message: "The parameters have to be an object."}
 	faultUnasked = fault{rule: "envelope", code: jsonrpc.CodeInvalidRequest, message: "This method is a request, which needs an id to be answered."}
+	faultListens = fault{rule: "listens", code: jsonrpc.CodeInvalidRequest, message: "Too many subscriptions are open: end one first."}
 	faultInUse   = fault{rule: "id", code: jsonrpc.CodeInvalidRequest, message: "A request with this id is still running: its answers could not be told apart."}
 )
 

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,19 @@ func jwks(t *testing.T, keys map[string]*ecdsa.PrivateKey) []json.RawMessage {
 	return all
 }
 
+// installed returns the path of a Node that finds what package-lock.json pins. One test
+// installs it for all.
+var installed = sync.OnceValues(func() (string, error) {
+	var said bytes.Buffer
+	install := exec.Command("./install.sh") //nolint:noctx // for all tests
+	install.Stderr = &said
+	node, err := install.Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, said.String())
+	}
+	return strings.TrimSpace(string(node)), nil
+})
+
 func newSite(t *testing.T) *site {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -94,15 +108,12 @@ func newSite(t *testing.T) *site {
 	if testing.Short() {
 		t.Skip("it installs and starts a provider")
 	}
-	var said bytes.Buffer
-	install := exec.CommandContext(t.Context(), "./install.sh")
-	install.Stderr = &said
-	node, err := install.Output()
+	node, err := installed()
 	if err != nil {
 		if os.Getenv("CI") == "" {
-			t.Skipf("no provider: %s", said.String())
+			t.Skipf("no provider: %v", err)
 		}
-		t.Fatalf("no provider: %s", said.String())
+		t.Fatalf("no provider: %v", err)
 	}
 	cache, err := filepath.Abs("../../.cache/conformance")
 	if err != nil {
@@ -129,7 +140,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider := exec.Command(strings.TrimSpace(string(node)), at, string(settings))
+	provider := exec.Command(node, at, string(settings))
 	out, err := provider.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
