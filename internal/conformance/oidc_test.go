@@ -91,7 +91,7 @@ func jwks(t *testing.T, keys map[string]*ecdsa.PrivateKey) []json.RawMessage {
 // installs it for all.
 var installed = sync.OnceValues(func() (string, error) {
 	var said bytes.Buffer
-	install := exec.Command("./install.sh") //nolint:noctx // for all tests
+	install := exec.Command("./install.sh")
 	install.Stderr = &said
 	node, err := install.Output()
 	if err != nil {
