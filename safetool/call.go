@@ -24,7 +24,7 @@ import (
 type Call struct {
 	id        string
 	tool      string
-	principal access.Principal
+	principal *access.Principal // of the request, which nobody changes
 	arguments any
 	logger    *slog.Logger
 
@@ -69,7 +69,7 @@ func (c *Call) Principal() access.Principal {
 	if c == nil {
 		return access.Principal{}
 	}
-	return c.principal
+	return *c.principal
 }
 
 // Arguments are the decoded and validated arguments: a value of the tool's In

@@ -78,7 +78,7 @@ func (f *flight) newPass(feature *feature, tool string) *pass {
 		call Call
 	}{}
 	p, c := &both.pass, &both.call
-	c.id, c.tool, c.principal, c.logger = f.call, tool, f.caller.Principal, f.server.log
+	c.id, c.tool, c.principal, c.logger = f.call, tool, &f.caller.Principal, f.server.log
 	p.flight, p.feature, p.call = f, feature, c
 	return p
 }

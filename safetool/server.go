@@ -212,7 +212,7 @@ func init() {
 	}
 	bridge.WithCall = func(ctx context.Context, spec bridge.CallSpec) (context.Context, func()) {
 		c := &Call{
-			id: newID(), tool: spec.Tool, principal: spec.Principal, arguments: spec.Arguments,
+			id: newID(), tool: spec.Tool, principal: &spec.Principal, arguments: spec.Arguments,
 			logger: slog.New(slog.DiscardHandler), credentials: spec.Credentials,
 		}
 		return withCall(ctx, c), c.end
