@@ -215,6 +215,9 @@ func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) 
 		out.reading = jsonv2.JoinOptions(reading, jsonv2.WithUnmarshalers(readNumber))
 	}
 	if p.settle(root) {
+		if root.form != formObject {
+			return nil, fmt.Errorf("%s as the whole of the arguments has fields with rules that are left to validator, which reads structs alone: put it into a struct", root.typ)
+		}
 		if out.validator, err = newRest(p); err != nil {
 			return nil, err
 		}

@@ -225,12 +225,13 @@ func oneOfNumbers[N int64 | uint64](values []string, parse func(string) (N, erro
 
 // oneOf is the check of a closed list of strings.
 func oneOf(rule string, values []string) *compiled {
+	values = slices.Clone(values) // what an error shows is not what is enforced
 	encoded := make([]string, len(values))
 	for i, v := range values {
 		encoded[i] = jsonString(v)
 	}
 	c := &compiled{
-		check:    check{rule: rule, phrase: mustBeOneOf(values), allowed: values[:min(len(values), listed)]},
+		check:    check{rule: rule, phrase: mustBeOneOf(values), allowed: slices.Clone(values[:min(len(values), listed)])},
 		keywords: []keyword{{"enum", "[" + strings.Join(encoded, ",") + "]"}},
 		bounds:   true, closes: true,
 	}

@@ -112,7 +112,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		return errors.New("dive is for lists and maps")
 	}
 	if p.special(n) {
-		return nil
+		return p.unlooked(n, l)
 	}
 	below := l.dive
 	if below == nil {
@@ -136,6 +136,9 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.form, n.nullable, p.open = formAny, true, true
 	case reflect.Slice:
 		if n.typ.Elem().Kind() == reflect.Uint8 && !p.writesItself(n.typ.Elem()) && !p.writesText(n.typ.Elem()) {
+			if l.dive != nil {
+				return errors.New("dive is for lists, and []byte is a text in base64: bound its length")
+			}
 			n.form = formString // base64 (RFC 4648, section 4)
 			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`})
 			return nil
@@ -150,6 +153,9 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.form = formMap
 		if k := n.typ.Key().Kind(); k != reflect.String && !keyIsInteger(k) {
 			return fmt.Errorf("the keys of a %s cannot be read from JSON: use strings or whole numbers", n.typ)
+		}
+		if k := n.typ.Key(); p.writesItself(k) || p.writesText(k) {
+			return fmt.Errorf("the keys of a %s read themselves, so that rules would be held against other values: use strings or whole numbers", n.typ)
 		}
 		n.elem, err = p.plan(n.typ.Elem(), below)
 	case reflect.Struct:
@@ -180,6 +186,40 @@ func (p *planner) special(n *node) bool {
 	}
 	n.own = true
 	return true
+}
+
+// unlooked refuses rules for what stands in a type that reads itself: nobody looks at
+// what it reads.
+func (p *planner) unlooked(n *node, l *level) error {
+	if l.dive != nil {
+		return fmt.Errorf("a %s reads itself, so that what stands behind dive would not be enforced: use a list, or check it in the handler", n.typ)
+	}
+	if name := ruledField(n.typ, 0); name != "" && n.typ != timeType && n.typ != bigIntType {
+		return fmt.Errorf("a %s reads itself, so that the validate tag of its field %s would not be enforced", n.typ, name)
+	}
+	return nil
+}
+
+// ruledField finds a field with a validate tag in a struct type.
+func ruledField(typ reflect.Type, depth int) string {
+	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array || typ.Kind() == reflect.Map {
+		if depth++; depth > 16 {
+			return ""
+		}
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct || depth > 16 {
+		return ""
+	}
+	for f := range typ.Fields() {
+		if tag := f.Tag.Get("validate"); tag != "" && tag != "-" {
+			return f.Name
+		}
+		if name := ruledField(f.Type, depth+1); name != "" {
+			return f.Name + "." + name
+		}
+	}
+	return ""
 }
 
 func keyIsInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
@@ -246,7 +286,7 @@ func (p *planner) rules(n *node, l *level) error {
 		}
 	}
 	if l.dive != nil {
-		n.restKeys = l.keys
+		n.restKeys = l.dive.keys
 	}
 	if l.allow != "" {
 		return p.allowRule(n, l.allow)

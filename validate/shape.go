@@ -102,8 +102,8 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 			return out, fmt.Errorf("its json tag says %q, which is not supported here: write the type that you mean", option)
 		}
 	}
-	if strings.ContainsAny(out.name, `'"\`) {
-		return out, errors.New("its JSON name holds a quote or a backslash")
+	if strings.ContainsAny(out.name, `'"\.[]`) {
+		return out, errors.New("its JSON name holds a quote, a backslash, a dot or a bracket, which the paths of wrong values are made of")
 	}
 	l, err := parseTag(f.Tag.Get("validate"))
 	if err != nil {
