@@ -50,10 +50,6 @@ func serveHTTPChild(which string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	used := func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, usage, error) {
-		u, err := own()
-		return nil, u, err
-	}
 	tool := &mcp.Tool{Name: "usage"}
 	if which == "ours" {
 		s, err := guarded(discard{})

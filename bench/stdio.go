@@ -21,13 +21,15 @@ import (
 // childArg makes this program a server on standard input and output.
 const childArg = "-child"
 
+// used is the tool that says what the process has used.
+func used(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, usage, error) {
+	u, err := own()
+	return nil, u, err
+}
+
 // serveChild serves the tool, and another that says what the process has used.
 func serveChild(which string) error {
 	pin()
-	used := func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, usage, error) {
-		u, err := own()
-		return nil, u, err
-	}
 	tool := &mcp.Tool{Name: "usage"}
 	if which == "ours" {
 		s, err := guarded(discard{})

@@ -233,6 +233,39 @@ func TestAStreamEndsWhenItsKeyIsRevoked(t *testing.T) {
 	}
 }
 
+// A request whose body was still on its way when the server began to end is told so: it
+// would not be waited for.
+func TestWhatArrivesWhileTheServerEndsIsToldSo(t *testing.T) {
+	t.Parallel()
+	s, _ := weather(t)
+	e, url := serveOn(t, s, &HTTPOptions{InsecureAnonymous: "a test"})
+	address := strings.TrimPrefix(url, "http://")
+	whole := (&attack{}).request(address)
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(whole[:len(whole)-10]); err != nil {
+		t.Fatal(err)
+	}
+	for e.callers.InUse("anonymous|127.0.0.1") == 0 {
+		runtime.Gosched()
+	}
+	e.draining.Store(true)
+	if _, err := c.Write(whole[len(whole)-10:]); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+}
+
 func TestBodiesAreBoundedInAllAndByCaller(t *testing.T) {
 	t.Parallel()
 	b := newBodies(1 << 20)

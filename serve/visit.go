@@ -73,14 +73,19 @@ func (v *visit) serve() *turned {
 		return turn(http.StatusBadRequest, "headers", "A header is given twice that may be given once.")
 	}
 	if v.draining.Load() {
-		v.w.Header().Set("Connection", "close")
-		return turn(http.StatusServiceUnavailable, "ending", "The server is ending.").
-			later(safetool.CodeBusy, safetool.CategoryServer, v.o.Drain)
+		return v.ending()
 	}
 	if t := v.identify(); t != nil {
 		return t
 	}
 	return v.within()
+}
+
+// ending turns away what comes while the server ends.
+func (v *visit) ending() *turned {
+	v.w.Header().Set("Connection", "close")
+	return turn(http.StatusServiceUnavailable, "ending", "The server is ending.").
+		later(safetool.CodeBusy, safetool.CategoryServer, v.o.Drain)
 }
 
 // tooLarge says whether headers are more than anybody needs. The http.Server of HTTP
@@ -176,6 +181,9 @@ func (v *visit) post() *turned {
 	} else {
 		v.running.Begin()
 		defer v.running.End()
+		if v.draining.Load() { // it began while the body was read, and may have waited already
+			return v.ending()
+		}
 	}
 	if without {
 		return v.exchange(ctx, e)
