@@ -198,29 +198,20 @@ func wholeError(raw []byte) *Error {
 
 // A program is a type and its rules, compiled.
 type program struct {
-	root      *node
-	schema    json.RawMessage
-	validator *rest // nil where nothing is left to validator
-	reading   jsonv2.Options
+	root    *node
+	schema  json.RawMessage
+	reading jsonv2.Options
 }
 
 func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) {
 	p := &planner{allow: allow}
-	root, err := p.plan(typ, &level{})
+	root, err := p.program(typ)
 	if err != nil {
 		return nil, err
 	}
 	out := &program{root: root, reading: reading}
 	if p.numbers {
 		out.reading = jsonv2.JoinOptions(reading, jsonv2.WithUnmarshalers(readNumber))
-	}
-	if p.settle(root) {
-		if root.form != formObject {
-			return nil, fmt.Errorf("%s as the whole of the arguments has fields with rules that are left to validator, which reads structs alone: put it into a struct", root.typ)
-		}
-		if out.validator, err = newRest(p); err != nil {
-			return nil, err
-		}
 	}
 	out.schema = schemaOf(root)
 	if err := out.tryOut(p); err != nil {
@@ -251,10 +242,8 @@ func (p *program) check(ctx context.Context, raw []byte, v reflect.Value) error 
 	w := newWalker(ctx, raw)
 	defer w.free()
 	w.nulls = bytes.Contains(raw, nullText)
+	w.root = v
 	w.value(p.root, v, jsonwalk.Space(raw, 0))
-	if p.validator != nil {
-		p.validator.run(w, p.root, v)
-	}
 	return w.result()
 }
 

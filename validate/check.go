@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -11,8 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// A check is a rule that was compiled for one kind of value. What is not compiled
-// here is validator's to run.
+// A check is a rule that was compiled for one kind of value.
 type check struct {
 	rule    string
 	phrase  string // follows the path in a sentence: "must be at least 1"
@@ -29,17 +29,26 @@ type compiled struct {
 	closes   bool   // it leaves a closed vocabulary
 }
 
-// compile returns the check of a term, or nil where it is left to validator.
-func compile(t term, typ reflect.Type) (*compiled, error) {
+// compile returns the check of a term.
+func compile(t term, n *node) (*compiled, error) {
+	typ := n.typ
+	if aboutOthers(t.name) {
+		return nil, fmt.Errorf("the rule %s is about other fields: it stands on a field itself, not on elements or keys", t.name)
+	}
 	if strings.Contains(t.text, "|") || typ == durationType || typ == timeType {
-		return nil, nil
+		return borrow(t, n)
 	}
 	switch t.name {
 	case "oneof":
 		return compileOneOf(t, typ)
+	case "unique":
+		if kind := typ.Kind(); kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map || n.elem == nil {
+			return nil, errors.New("the rule unique is for lists and maps")
+		}
+		return compileUnique(t, n)
 	case "min", "gte", "max", "lte", "len", "gt", "lt", "eq", "ne":
 	default:
-		return nil, nil
+		return borrow(t, n)
 	}
 	switch kind := typ.Kind(); kind {
 	case reflect.String:
@@ -62,7 +71,7 @@ func compile(t term, typ reflect.Type) (*compiled, error) {
 		bits := typ.Bits()
 		return compileNumber(t, func(s string) (float64, error) { return strconv.ParseFloat(s, bits) }, reflect.Value.Float)
 	}
-	return nil, nil
+	return borrow(t, n)
 }
 
 func compileLength(t term, least, most, noun string, length func(reflect.Value) int) (*compiled, error) {
@@ -99,6 +108,7 @@ func compileLength(t term, least, most, noun string, length func(reflect.Value) 
 		c.phrase = "must have exactly " + count(n)
 	case "ne":
 		c.phrase = "must not have exactly " + count(n)
+		c.says = c.phrase
 		c.ok = func(v reflect.Value) bool { return length(v) != n }
 		return c, nil
 	}
@@ -140,7 +150,7 @@ func compileBytes(t term) (*compiled, error) {
 
 func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, error), value func(reflect.Value) N) (*compiled, error) {
 	n, err := parse(t.param)
-	if err != nil || math.IsNaN(float64(n)) {
+	if err != nil || math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
 		return nil, fmt.Errorf("the rule %s takes a number that its field can hold", t.name)
 	}
 	shown := fmt.Sprint(n)
@@ -165,7 +175,7 @@ func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, er
 		c.keywords, c.closes = []keyword{{"enum", "[" + shown + "]"}}, true
 	case "ne":
 		say("must not be", "", func(v reflect.Value) bool { return value(v) != n })
-		c.keywords = []keyword{{"not", `{"const":` + shown + `}`}}
+		c.keywords = []keyword{{"not", `{"enum":[` + shown + `]}`}}
 	}
 	return c, nil
 }
@@ -174,7 +184,7 @@ func compileEqual(t term) *compiled {
 	c := &compiled{check: check{rule: t.name}}
 	if t.name == "ne" {
 		c.phrase = "must not be " + quoted(t.param)
-		c.keywords = []keyword{{"not", `{"const":` + jsonString(t.param) + `}`}}
+		c.keywords = []keyword{{"not", `{"enum":[` + jsonString(t.param) + `]}`}}
 		c.ok = func(v reflect.Value) bool { return v.String() != t.param }
 		return c
 	}

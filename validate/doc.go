@@ -34,10 +34,22 @@
 //     held against every rule, also when it is zero.
 //   - A pointer takes null, which is then held against no rule.
 //   - Elements and nested structs are checked with or without dive.
+//   - Rules about other fields (required_if, excluded_with, eqfield, …) go by what
+//     the text holds: 0 and "" are there, null is not. Where a field is compared
+//     with another, that one counts as the handler sees it. Their names in errors
+//     and in the schema are those of JSON.
+//   - unique compares values, never pointers.
+//   - A rule on a type that reads itself is held against the value that was read,
+//     and is said in the schema in words alone.
 //   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.
 //   - Rules that open or resolve what the caller names (file, dir, image,
 //     timezone, tcp_addr, …) are refused when the type is compiled, and so are
-//     tags that are not understood.
+//     tags that are not understood, rules that are not made for the type of their
+//     field, and any that would not be enforced.
+//
+// A number in an any is a float64, as encoding/json has it, and exact as far as that
+// goes: take an int64, a json.Number or a *big.Int where that matters. A *big.Int has
+// at most 5000 digits. An error names at most 100 wrong values.
 //
 // Lengths of strings are counted in code points, as JSON Schema does.
 package validate

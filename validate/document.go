@@ -27,6 +27,9 @@ func newDocument(raw json.RawMessage, object bool) (*document, error) {
 	if !json.Valid(raw) {
 		return nil, errors.New("it is not JSON")
 	}
+	if err := looksOver(raw); err != nil {
+		return nil, err
+	}
 	d := &document{raw: raw, schema: new(jsonschema.Schema)}
 	if err := json.Unmarshal(raw, d.schema); err != nil {
 		return nil, fmt.Errorf("it is no JSON Schema: %w", err)
@@ -66,18 +69,19 @@ func resolve(s *jsonschema.Schema) (r *jsonschema.Resolved, err error) {
 	return r, nil
 }
 
-// instance decodes a JSON text for the validator: whole numbers as such as far as 64
-// bits go, since it takes a json.Number for a string.
-func instance(raw []byte) (any, error) {
+// exactly decodes a JSON text, with its numbers as they are written.
+func exactly(raw []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
 		return nil, err //nolint:wrapcheck // never shown
 	}
-	return numbers(v), nil
+	return v, nil
 }
 
+// numbers makes numbers of what exactly left as written, for the validator, which takes
+// a json.Number for a string: whole ones as such as far as 64 bits go.
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -120,7 +124,7 @@ func (d *document) check(raw []byte) ([]byte, *Error) {
 	if !object(raw) {
 		return nil, notAnObject()
 	}
-	v, err := instance(raw)
+	v, err := exactly(raw)
 	if err != nil {
 		return nil, wholeError(raw)
 	}
@@ -132,7 +136,7 @@ func (d *document) check(raw []byte) ([]byte, *Error) {
 			return nil, wholeError(raw)
 		}
 	}
-	if valid(d.resolved, v) {
+	if v = numbers(v); valid(d.resolved, v) {
 		return raw, nil
 	}
 	return raw, d.diagnose(v)

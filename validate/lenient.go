@@ -32,10 +32,8 @@ func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) err
 	w := newWalker(ctx, raw)
 	defer w.free()
 	w.nulls, w.reading = true, p.reading
+	w.root = v
 	w.lenient(p.root, v, jsonwalk.Space(raw, 0))
-	if p.validator != nil {
-		p.validator.run(w, p.root, v)
-	}
 	if err := w.result(); err != nil {
 		return err
 	}
@@ -59,7 +57,7 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		}
 		v = v.Elem()
 	}
-	before := len(w.errs)
+	before, more := len(w.errs), w.more
 	switch {
 	case n.own:
 		w.leaf(n, v, at, end)
@@ -72,8 +70,20 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 	default:
 		w.leaf(n, v, at, end)
 	}
-	if len(w.errs) == before {
+	switch {
+	case len(w.errs) == before && !w.more:
 		w.checks(n, v)
+	case n.form == formArray || n.form == formMap:
+		// What is said of a list that is too long is that.
+		elements := slices.Clone(w.errs[before:])
+		if w.errs, w.more = w.errs[:before], more; w.checks(n, v) {
+			for _, e := range elements {
+				if len(w.errs) < told {
+					w.errs = append(w.errs, e)
+				}
+			}
+			w.more = w.more || len(elements) >= told-before
+		}
 	}
 	return end
 }
@@ -164,10 +174,10 @@ func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
 
 func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
 	v.Set(reflect.MakeMap(n.typ))
-	var names []string
+	names := map[string]bool{}
 	jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
-		twice := slices.Contains(names, string(name))
-		names = append(names, string(name))
+		twice := names[string(name)]
+		names[string(name)] = true
 		w.enterAt(anyMember)
 		elem := reflect.New(n.typ.Elem()).Elem()
 		end := w.lenient(n.elem, elem, value)
@@ -178,6 +188,7 @@ func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
 			w.fail("duplicate", "is given twice: give each name once", nil)
 			w.wrong = true
 		case err == nil && jsonv2.Unmarshal(quoted, key.Interface(), jsonv2.StringifyNumbers(true)) == nil:
+			w.key(n.key, key.Elem())
 			v.SetMapIndex(key.Elem(), elem)
 		default:
 			w.fail("type", "has a name that is no whole number", nil)
@@ -190,7 +201,7 @@ func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
 
 func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 	s := n.shape
-	seen := make([]bool, len(s.fields))
+	seen := make([]presence, len(s.fields))
 	unknown := false
 	var miswritten []string
 	end := jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
@@ -205,15 +216,20 @@ func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 		f := &s.fields[i]
 		w.enter(f.name)
 		defer w.leave()
-		if seen[i] {
+		if seen[i] != absent {
 			w.fail("duplicate", "is given twice: give it once", nil)
 			w.wrong = true
 			return jsonwalk.Skip(w.raw, value)
 		}
-		seen[i] = true
-		return w.lenient(f.node, f.of(v), value)
+		before := len(w.errs)
+		end := w.lenient(f.node, f.of(v), value)
+		seen[i] = w.presence(value, before)
+		return end
 	})
 	w.absent(s, seen)
+	if s.related {
+		w.relations(s, v, seen)
+	}
 	if unknown {
 		w.unknown(s, miswritten)
 	}

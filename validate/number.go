@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,11 +13,35 @@ import (
 // A json.Number is a number in JSON, as encoding/json and the SDK have it; to the
 // decoder's own eyes it is a string like any other.
 var (
-	readNumber  = jsonv2.UnmarshalFromFunc(decodeNumber)
+	readNumber  = jsonv2.JoinUnmarshalers(jsonv2.UnmarshalFromFunc(decodeNumber), jsonv2.UnmarshalFromFunc(decodeBig))
 	writeNumber = jsonv2.MarshalToFunc(encodeNumber)
 )
 
-var errNoNumber = errors.New("it is no number")
+var (
+	errNoNumber = errors.New("it is no number")
+	errTooLong  = errors.New("it has too many digits")
+)
+
+// digits bounds a big.Int: reading one takes time that grows with the square of its
+// length, and no key or amount is longer.
+const digits = 5000
+
+func decodeBig(dec *jsontext.Decoder, n *big.Int) error {
+	if dec.PeekKind() != '0' {
+		return errNoNumber
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("a number: %w", err)
+	}
+	if len(raw) > digits {
+		return errTooLong
+	}
+	if _, ok := n.SetString(string(raw), 10); !ok { // a fraction or an exponent
+		return errNoNumber
+	}
+	return nil
+}
 
 func decodeNumber(dec *jsontext.Decoder, n *json.Number) error {
 	if dec.PeekKind() != '0' {

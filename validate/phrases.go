@@ -35,12 +35,6 @@ var phrases = map[string]string{ //nolint:gosec // none of these is a credential
 	"isdefault": "must be left empty",
 	"min":       "must be at least %s", "gte": "must be at least %s", "max": "must be at most %s", "lte": "must be at most %s",
 	"gt": "must be more than %s", "lt": "must be less than %s", "len": "must have the length %s", "eq": "must be %s", "ne": "must not be %s",
-	"eqfield": "must be the same as %s", "nefield": "must not be the same as %s", "gtfield": "must be more than %s",
-	"gtefield": "must be at least %s", "ltfield": "must be less than %s", "ltefield": "must be at most %s",
-	"required_if": "is required where %s", "required_unless": "is required unless %s", "required_with": "is required together with %s",
-	"required_with_all": "is required together with %s", "required_without": "is required without %s", "required_without_all": "is required without %s",
-	"excluded_if": "must be left out where %s", "excluded_unless": "must be left out unless %s", "excluded_with": "must be left out together with %s",
-	"excluded_without": "must be left out without %s",
 }
 
 // phrase says a rule that validator runs.
@@ -69,10 +63,4 @@ var short = map[string]bool{
 	"uuid": true, "uuid3": true, "uuid4": true, "uuid5": true, "uuid7": true, "ulid": true, "ip": true, "ipv4": true, "ipv6": true,
 	"cidr": true, "cidrv4": true, "cidrv6": true, "mac": true, "port": true, "e164": true, "hexcolor": true, "iso3166_1_alpha2": true,
 	"iso3166_1_alpha3": true, "iso4217": true, "fqdn": true, "hostname_label": true, "boolean": true, "isdefault": true, "datetime": true,
-}
-
-// conditional rules are about whether a member is there, so that they hold for one
-// that is absent too.
-func conditional(name string) bool {
-	return strings.HasPrefix(name, "required_") || strings.HasPrefix(name, "excluded_")
 }

@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -38,10 +37,9 @@ type node struct {
 	shape    *shape       // of an object
 	elem     *node        // of an array or a map
 
-	checks   []check
-	allow    *allowed
-	rest     []term // for validator
-	restKeys []term
+	key    *node // of a map
+	checks []check
+	allow  *allowed
 
 	keywords []keyword
 	says     []string // rules that have no keyword, in words
@@ -58,12 +56,12 @@ type allowed struct {
 
 // A shape is the fields of a struct type, those of embedded structs among them.
 type shape struct {
-	typ    reflect.Type
-	fields []field
-	byName map[string]int
-	busy   bool // it is being planned
-	twice  bool // it contains itself
-	rest   bool // validator is needed for it
+	typ     reflect.Type
+	fields  []field
+	byName  map[string]int
+	busy    bool // it is being planned
+	twice   bool // it contains itself
+	related bool // fields of it have relations
 }
 
 type field struct {
@@ -71,7 +69,9 @@ type field struct {
 	index       []int
 	node        *node
 	required    bool
-	optional    bool // the json tag says that it may be left out
+	optional    bool   // the json tag says that it may be left out
+	others      []term // rules about other fields
+	relations   []relation
 	audit       string
 	description string
 }
@@ -89,15 +89,40 @@ type planner struct {
 	allow  map[string]Allowlist
 	output bool // for a value that is written, not read
 
-	numbers bool // a json.Number is in it
-	open    bool // what is in it is not known
+	whole   reflect.Type // that is planned
+	numbers bool         // a json.Number or big.Int is in it
+	open    bool         // what is in it is not known
 	shapes  map[reflect.Type]*shape
 	order   []*shape
+	chain   []reflect.Type // the types that are being planned, since the last struct
+}
+
+// program plans a whole type, and what its fields say of each other.
+func (p *planner) program(typ reflect.Type) (*node, error) {
+	p.whole = typ
+	root, err := p.plan(typ, &level{})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.relate(); err != nil {
+		return nil, err
+	}
+	p.settle(root)
+	return root, nil
 }
 
 func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
+	before := len(p.chain)
+	defer func() { p.chain = p.chain[:before] }()
 	n := &node{typ: typ}
-	for n.typ.Kind() == reflect.Pointer {
+	for {
+		if slices.Contains(p.chain, n.typ) {
+			return nil, fmt.Errorf("%s contains itself without a struct between: put it into a struct", n.typ)
+		}
+		p.chain = append(p.chain, n.typ)
+		if n.typ.Kind() != reflect.Pointer {
+			break
+		}
 		n.typ, n.nullable = n.typ.Elem(), true
 	}
 	if err := p.shapeOf(n, l); err != nil {
@@ -150,20 +175,32 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.keywords = append(n.keywords, keyword{"minItems", fmt.Sprint(n.typ.Len())}, keyword{"maxItems", fmt.Sprint(n.typ.Len())})
 		n.elem, err = p.plan(n.typ.Elem(), below)
 	case reflect.Map:
-		n.form = formMap
-		if k := n.typ.Key().Kind(); k != reflect.String && !keyIsInteger(k) {
-			return fmt.Errorf("the keys of a %s cannot be read from JSON: use strings or whole numbers", n.typ)
-		}
-		if k := n.typ.Key(); p.writesItself(k) || p.writesText(k) {
-			return fmt.Errorf("the keys of a %s read themselves, so that rules would be held against other values: use strings or whole numbers", n.typ)
-		}
-		n.elem, err = p.plan(n.typ.Elem(), below)
+		return p.mapOf(n, below)
 	case reflect.Struct:
 		n.form, n.bounded = formObject, true
+		chain := p.chain
+		p.chain = nil
 		n.shape, err = p.struct_(n.typ)
+		p.chain = chain
 	default:
 		return fmt.Errorf("a %s has no form in JSON", n.typ)
 	}
+	return err
+}
+
+// mapOf plans a map.
+func (p *planner) mapOf(n *node, below *level) (err error) {
+	n.form = formMap
+	if k := n.typ.Key().Kind(); k != reflect.String && !keyIsInteger(k) {
+		return fmt.Errorf("the keys of a %s cannot be read from JSON: use strings or whole numbers", n.typ)
+	}
+	if k := n.typ.Key(); p.writesItself(k) || p.writesText(k) {
+		return fmt.Errorf("the keys of a %s read themselves, so that rules would be held against other values: use strings or whole numbers", n.typ)
+	}
+	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys}); err != nil {
+		return fmt.Errorf("its keys: %w", err)
+	}
+	n.elem, err = p.plan(n.typ.Elem(), below)
 	return err
 }
 
@@ -176,7 +213,10 @@ func (p *planner) special(n *node) bool {
 	case n.typ == numberType:
 		n.form, n.bounded, p.numbers = formNumber, true, true
 	case n.typ == bigIntType:
-		n.form, n.bounded = formInteger, true
+		n.form, n.bounded, p.numbers = formInteger, true, true
+		if !p.output {
+			n.says = append(n.says, fmt.Sprintf("at most %d digits", digits))
+		}
 	case slices.Contains(rawTypes, n.typ), p.writesItself(n.typ):
 		n.form, n.nullable = formAny, true
 	case p.writesText(n.typ):
@@ -194,28 +234,27 @@ func (p *planner) unlooked(n *node, l *level) error {
 	if l.dive != nil {
 		return fmt.Errorf("a %s reads itself, so that what stands behind dive would not be enforced: use a list, or check it in the handler", n.typ)
 	}
-	if name := ruledField(n.typ, 0); name != "" && n.typ != timeType && n.typ != bigIntType {
+	if name := ruledField(n.typ, map[reflect.Type]bool{}); name != "" && n.typ != timeType && n.typ != bigIntType {
 		return fmt.Errorf("a %s reads itself, so that the validate tag of its field %s would not be enforced", n.typ, name)
 	}
 	return nil
 }
 
 // ruledField finds a field with a validate tag in a struct type.
-func ruledField(typ reflect.Type, depth int) string {
-	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array || typ.Kind() == reflect.Map {
-		if depth++; depth > 16 {
-			return ""
-		}
+func ruledField(typ reflect.Type, seen map[reflect.Type]bool) string {
+	for !seen[typ] && (typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array || typ.Kind() == reflect.Map) {
+		seen[typ] = true
 		typ = typ.Elem()
 	}
-	if typ.Kind() != reflect.Struct || depth > 16 {
+	if typ.Kind() != reflect.Struct || seen[typ] {
 		return ""
 	}
+	seen[typ] = true
 	for f := range typ.Fields() {
 		if tag := f.Tag.Get("validate"); tag != "" && tag != "-" {
 			return f.Name
 		}
-		if name := ruledField(f.Type, depth+1); name != "" {
+		if name := ruledField(f.Type, seen); name != "" {
 			return f.Name + "." + name
 		}
 	}
@@ -268,25 +307,20 @@ func (p *planner) rules(n *node, l *level) error {
 	if n.typ == numberType && len(l.terms) > 0 {
 		return errors.New("a json.Number takes no rules: use int64 or float64, which have bounds")
 	}
-	for _, t := range l.terms {
-		c, err := compile(t, n.typ)
-		switch {
-		case err != nil:
-			return err
-		case c == nil:
-			n.leave(t)
-		default:
-			n.checks = append(n.checks, c.check)
-			n.keywords = merged(n.keywords, c.keywords)
-			if c.says != "" {
-				n.says = append(n.says, c.says)
-			}
-			n.bounded = n.bounded || c.bounds
-			n.closed = n.closed || c.closes
-		}
+	if n.typ.Kind() == reflect.Interface && len(l.terms) > 0 {
+		return errors.New("an interface takes no rules, since anything may be in it: use a type")
 	}
-	if l.dive != nil {
-		n.restKeys = l.dive.keys
+	for _, t := range l.terms {
+		c, err := compile(t, n)
+		if err != nil {
+			return err
+		}
+		if n.own { // the rule is about the value that was read, and the schema about what is sent
+			c.keywords, c.says, c.closes = nil, c.phrase, false
+		}
+		if err := n.add(c); err != nil {
+			return err
+		}
 	}
 	if l.allow != "" {
 		return p.allowRule(n, l.allow)
@@ -294,25 +328,20 @@ func (p *planner) rules(n *node, l *level) error {
 	return nil
 }
 
-// leave leaves a term to validator.
-func (n *node) leave(t term) {
-	n.rest = append(n.rest, t)
-	n.bounded = n.bounded || short[t.name]
-	switch {
-	case formats[t.name] != "" && n.form == formString:
-		n.keywords = merged(n.keywords, []keyword{{"format", jsonString(formats[t.name])}})
-	case t.text == "unique":
-		n.keywords = merged(n.keywords, []keyword{{"uniqueItems", "true"}})
+// add adds a compiled rule to a node.
+func (n *node) add(c *compiled) (err error) {
+	n.checks = append(n.checks, c.check)
+	n.keywords, err = merged(n.keywords, c.keywords)
+	if c.says != "" {
+		n.says = append(n.says, c.says)
 	}
-	name := t.name
-	if strings.Contains(t.text, "|") {
-		name = t.text
-	}
-	n.says = append(n.says, phrase(name, t.param))
+	n.bounded = n.bounded || c.bounds
+	n.closed = n.closed || c.closes
+	return err
 }
 
 func (p *planner) allowRule(n *node, name string) error {
-	if n.typ.Kind() != reflect.String {
+	if n.typ.Kind() != reflect.String || n.own {
 		return errors.New("allow is for strings; for the elements of a list it stands behind dive")
 	}
 	list := p.allow[name]
@@ -329,7 +358,5 @@ func (p *planner) allowRule(n *node, name string) error {
 	if len(values) == 0 {
 		return fmt.Errorf("the allowlist %q is empty", name)
 	}
-	c := oneOf("allow", values)
-	n.checks, n.keywords = append(n.checks, c.check), merged(n.keywords, c.keywords)
-	return nil
+	return n.add(oneOf("allow", values))
 }

@@ -60,24 +60,19 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 		return r, nil
 	}
 	p := &planner{output: true}
-	root, err := p.plan(typ, &level{})
+	root, err := p.program(typ)
 	if err != nil {
 		return nil, fmt.Errorf("the output's type %s: %w", typ, err)
 	}
 	r.closed = !p.numbers && !p.open
 	r.program = &program{root: root}
-	if p.settle(root) {
-		if r.program.validator, err = newRest(p); err != nil {
-			return nil, fmt.Errorf("the output's type %s: %w", typ, err)
-		}
-	}
 	if root.form == formAny {
 		r.program = nil
 		return r, nil
 	}
 	r.isObject = root.form == formObject || root.form == formMap
 	root.nullable = root.nullable && !r.isObject
-	r.ruled = r.program.validator != nil || root.ruled(map[*shape]bool{})
+	r.ruled = root.ruled(map[*shape]bool{})
 	r.schema = schemaOf(root)
 	var parsed jsonschema.Schema
 	if err := json.Unmarshal(r.schema, &parsed); err != nil {
@@ -132,8 +127,8 @@ func (r *Result[T]) Encode(v any) (raw json.RawMessage, err error) {
 }
 
 func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {
-	v, err := instance(raw)
-	if err != nil || !valid(schema, v) {
+	v, err := exactly(raw)
+	if err != nil || !valid(schema, numbers(v)) {
 		return errOutput
 	}
 	return nil
@@ -168,12 +163,12 @@ func (r *Result[T]) rules(v any, raw []byte) error {
 
 // ruled says that there are checks in a node or below it.
 func (n *node) ruled(seen map[*shape]bool) bool {
-	if len(n.checks) > 0 || n.allow != nil || (n.elem != nil && n.elem.ruled(seen)) {
+	if len(n.checks) > 0 || n.allow != nil || (n.key != nil && len(n.key.checks) > 0) || (n.elem != nil && n.elem.ruled(seen)) {
 		return true
 	}
 	if n.shape == nil || seen[n.shape] {
 		return false
 	}
 	seen[n.shape] = true
-	return slices.ContainsFunc(n.shape.fields, func(f field) bool { return f.node.ruled(seen) })
+	return n.shape.related || slices.ContainsFunc(n.shape.fields, func(f field) bool { return f.node.ruled(seen) })
 }

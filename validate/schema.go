@@ -2,7 +2,9 @@ package validate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -21,12 +23,20 @@ func greater(a, b float64) bool { return a > b }
 func less(a, b float64) bool    { return a < b }
 
 // merged adds keywords to those there are; of two the one that allows less stays.
-func merged(have, more []keyword) []keyword {
+func merged(have, more []keyword) ([]keyword, error) {
 	for _, k := range more {
 		i := slices.IndexFunc(have, func(h keyword) bool { return h.name == k.name })
 		switch {
 		case i < 0:
 			have = append(have, k)
+		case k.name == "enum":
+			both := common(elements(have[i].value), elements(k.value))
+			if len(both) == 0 {
+				return nil, errors.New("the rules leave no value that is allowed")
+			}
+			have[i].value = "[" + strings.Join(both, ",") + "]"
+		case k.name == "not": // of ne, each one an enum
+			have[i].value = strings.TrimSuffix(have[i].value, "]}") + "," + strings.TrimPrefix(k.value, `{"enum":[`)
 		case narrower[k.name] != nil:
 			var a, b float64
 			if json.Unmarshal([]byte(k.value), &a) == nil && json.Unmarshal([]byte(have[i].value), &b) == nil && narrower[k.name](a, b) {
@@ -34,7 +44,25 @@ func merged(have, more []keyword) []keyword {
 			}
 		}
 	}
-	return have
+	return have, nil
+}
+
+// elements are those of a JSON array.
+func elements(array string) []string {
+	var raw []json.RawMessage
+	if err := json.Unmarshal([]byte(array), &raw); err != nil {
+		return nil
+	}
+	out := make([]string, len(raw))
+	for i := range raw {
+		out[i] = string(raw[i])
+	}
+	return out
+}
+
+// common is what is in both lists, in the order of the first.
+func common(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(v string) bool { return !slices.Contains(b, v) })
 }
 
 func jsonString(s string) string {
@@ -52,8 +80,9 @@ var formNames = [...]string{formString: "string", formInteger: "integer", formNu
 // A schemaWriter writes the schema of a node. Types that contain themselves are
 // written once, under $defs.
 type schemaWriter struct {
-	b    strings.Builder
-	defs []*shape
+	b     strings.Builder
+	defs  []*shape
+	names map[*shape]string
 }
 
 // schemaOf returns the schema of a whole value.
@@ -78,22 +107,57 @@ func schemaOf(root *node) json.RawMessage {
 	return json.RawMessage(w.b.String())
 }
 
-// defName names a definition. Two types of one name, from different packages, are
-// told apart by their place.
+// defName names a definition, each its own: two types of different packages may have
+// one name, and letters beyond ASCII are left out.
 func (w *schemaWriter) defName(s *shape) string {
-	i := slices.Index(w.defs, s)
+	if name, known := w.names[s]; known {
+		return name
+	}
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '_'
 	}, s.typ.Name())
-	for _, other := range w.defs[:i] {
-		if other.typ.Name() == s.typ.Name() {
-			return fmt.Sprintf("%s_%d", name, i)
+	for _, other := range w.names {
+		if other == name {
+			name = fmt.Sprintf("%s__%d", name, len(w.names))
+			break
 		}
 	}
+	if w.names == nil {
+		w.names = map[*shape]string{}
+	}
+	w.names[s] = name
 	return name
+}
+
+// propertyNames says what the names of a map's members must be.
+func (w *schemaWriter) propertyNames(first *bool, key *node) {
+	keywords := key.keywords
+	if key.form == formInteger { // in JSON they are texts
+		keywords = []keyword{{"pattern", `"^-?(0|[1-9][0-9]*)$"`}}
+		if key.typ.Kind() >= reflect.Uint {
+			keywords = []keyword{{"pattern", `"^(0|[1-9][0-9]*)$"`}}
+		}
+		for _, c := range key.checks {
+			if !slices.Contains(key.says, c.phrase) {
+				key.says = append(key.says, c.phrase)
+			}
+		}
+	}
+	if len(keywords) == 0 && len(key.says) == 0 {
+		return
+	}
+	w.member(first, "propertyNames", "{")
+	inner := true
+	for _, k := range keywords {
+		w.member(&inner, k.name, k.value)
+	}
+	if len(key.says) > 0 {
+		w.member(&inner, "description", jsonString(strings.Join(key.says, "; ")))
+	}
+	w.b.WriteByte('}')
 }
 
 func (w *schemaWriter) member(first *bool, name, value string) {
@@ -152,6 +216,7 @@ func (w *schemaWriter) node(n *node, description string, root bool) {
 		w.member(&first, "items", "")
 		w.node(n.elem, "", false)
 	case formMap:
+		w.propertyNames(&first, n.key)
 		w.member(&first, "additionalProperties", "")
 		w.node(n.elem, "", false)
 	case formObject:

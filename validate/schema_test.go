@@ -45,7 +45,7 @@ func TestTheSchemaSaysWhatTheTagsSay(t *testing.T) {
 		`"city":{"type":"string","description":"city to look up","enum":["Paris","New York"]},` +
 		`"units":{"type":"string","minLength":1,"maxLength":9},` +
 		`"count":{"type":"integer","exclusiveMinimum":0,"maximum":20},` +
-		`"tags":{"type":"array","description":"must have no element twice","minItems":1,"maxItems":3,"uniqueItems":true,"items":{"type":"string","minLength":2,"maxLength":2}},` +
+		`"tags":{"type":"array","minItems":1,"maxItems":3,"uniqueItems":true,"items":{"type":"string","minLength":2,"maxLength":2}},` +
 		`"mail":{"type":["null","string"],"description":"must be an e-mail address","format":"email","maxLength":99},` +
 		`"kind":{"type":"string","enum":["memo","<b>"]},` +
 		`"live":{"type":"string","description":"must be one of the live that are allowed at the moment"}},` +

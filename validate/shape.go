@@ -23,6 +23,9 @@ func (p *planner) struct_(typ reflect.Type) (*shape, error) {
 	if err := p.fields(s, typ, nil, nil); err != nil {
 		return nil, err
 	}
+	if err := s.hide(); err != nil {
+		return nil, err
+	}
 	s.busy = false
 	for i, f := range s.fields {
 		s.byName[f.name] = i
@@ -46,10 +49,7 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 			continue
 		}
 		if embedded := p.embedded(f, name); embedded != nil {
-			if f.Tag.Get("validate") != "" {
-				return fmt.Errorf("the embedded %s has a validate tag: its fields are the struct's own, so put it on them", f.Name)
-			}
-			if err := p.fields(s, embedded, at, within); err != nil {
+			if err := p.embed(s, f, embedded, at, within); err != nil {
 				return err
 			}
 			continue
@@ -65,9 +65,26 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 			return fmt.Errorf("the field %s: %w", f.Name, err)
 		}
 		planned.index = at
-		if err := s.add(planned); err != nil {
-			return err
-		}
+		s.fields = append(s.fields, planned)
+	}
+	return nil
+}
+
+// embed plans the fields of a struct that is embedded as f.
+func (p *planner) embed(s *shape, f reflect.StructField, typ reflect.Type, index []int, within []reflect.Type) error {
+	if f.Tag.Get("validate") != "" {
+		return fmt.Errorf("the embedded %s has a validate tag: its fields are the struct's own, so put it on them", f.Name)
+	}
+	pointer := f.Type.Kind() == reflect.Pointer
+	if pointer && !f.IsExported() && !p.output {
+		return fmt.Errorf("the embedded %s is a pointer to a type that is not exported, which nothing can be decoded into: embed it as a value", f.Name)
+	}
+	before := len(s.fields)
+	if err := p.fields(s, typ, index, within); err != nil {
+		return err
+	}
+	for i := before; pointer && p.output && i < len(s.fields); i++ {
+		s.fields[i].required = false // nothing of it is written where it is nil
 	}
 	return nil
 }
@@ -110,6 +127,13 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 		return out, err
 	}
 	sometimes := slices.ContainsFunc(l.terms, func(t term) bool { return conditional(t.name) })
+	l.terms = slices.DeleteFunc(l.terms, func(t term) bool {
+		if aboutOthers(t.name) {
+			out.others = append(out.others, t)
+			return true
+		}
+		return false
+	})
 	out.required = l.required || (!out.optional && !l.omitempty && !sometimes)
 	if p.output {
 		out.required = !out.optional
@@ -118,41 +142,37 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 	return out, err
 }
 
-// add adds a field as Go does: the one that is less deeply embedded hides others
-// of its name.
-func (s *shape) add(f field) error {
-	i := slices.IndexFunc(s.fields, func(other field) bool { return other.name == f.name })
-	if i < 0 {
-		s.fields = append(s.fields, f)
-		return nil
+// hide leaves of the fields with one name that which is embedded least deeply, as Go
+// does.
+func (s *shape) hide() error {
+	least := map[string]int{}
+	for _, f := range s.fields {
+		if depth, known := least[f.name]; !known || len(f.index) < depth {
+			least[f.name] = len(f.index)
+		}
 	}
-	switch have := len(s.fields[i].index); {
-	case have < len(f.index):
-	case have > len(f.index):
-		s.fields[i] = f
-	default:
-		return fmt.Errorf("two fields of %s have the JSON name %s", s.typ, f.name)
+	s.fields = slices.DeleteFunc(s.fields, func(f field) bool { return len(f.index) > least[f.name] })
+	named := map[string]bool{}
+	for _, f := range s.fields {
+		if named[f.name] {
+			return fmt.Errorf("two fields of %s have the JSON name %s", s.typ, f.name)
+		}
+		named[f.name] = true
 	}
 	return nil
 }
 
-// settle says for each node whether it is to be walked at all, and for each shape
-// whether validator is needed. Types may contain themselves, so it goes around
-// until nothing changes.
-func (p *planner) settle(root *node) (rest bool) {
+// settle says for each node whether it is to be walked at all. Types may contain
+// themselves, so it goes around until nothing changes.
+func (p *planner) settle(root *node) {
 	for changed := true; changed; {
 		changed = p.settleNode(root)
 		for _, s := range p.order {
 			for i := range s.fields {
-				n := s.fields[i].node
-				changed = p.settleNode(n) || changed
-				if !s.rest && n.needsValidator() {
-					s.rest, changed = true, true
-				}
+				changed = p.settleNode(s.fields[i].node) || changed
 			}
 		}
 	}
-	return root.needsValidator()
 }
 
 func (p *planner) settleNode(n *node) (changed bool) {
@@ -166,7 +186,7 @@ func (p *planner) settleNode(n *node) (changed bool) {
 	case formObject:
 		n.deep = true // members have to be there, and null is not taken
 	case formArray, formMap:
-		n.deep = n.elem.walked()
+		n.deep = n.elem.walked() || (n.key != nil && n.key.walked())
 	}
 	return changed || n.deep
 }
@@ -174,16 +194,3 @@ func (p *planner) settleNode(n *node) (changed bool) {
 // walked says that a value of this node is to be looked at when it is there, even
 // where no null is.
 func (n *node) walked() bool { return n.deep || len(n.checks) > 0 || n.allow != nil }
-
-// needsValidator says that validator has rules to run in this node or below.
-func (n *node) needsValidator() bool {
-	switch {
-	case len(n.rest) > 0 || len(n.restKeys) > 0:
-		return true
-	case n.elem != nil:
-		return n.elem.needsValidator()
-	case n.shape != nil:
-		return n.shape.rest
-	}
-	return false
-}

@@ -24,8 +24,9 @@ type walker struct {
 	errs    []FieldError
 	wrong   bool // something has not the shape of its type
 	source  error
+	more    bool                // more is wrong than errs says
+	root    reflect.Value       // the struct that the whole value is, for relations
 	lists   map[string][]string // by name
-	missing map[string]bool     // paths of what is absent or null, where validator wants to know
 }
 
 // A step is one part of a path: a member, an element, or a member of a map, whose
@@ -54,10 +55,13 @@ func (w *walker) free() {
 // result is the error of the whole walk.
 func (w *walker) result() error {
 	switch {
-	case w.errs != nil:
-		return &Error{Fields: w.errs, Decoded: !w.wrong}
-	case w.source != nil:
+	case w.source != nil && !w.wrong: // whether the value is allowed is not known, whatever else is wrong
 		return w.source
+	case w.errs != nil:
+		if w.more {
+			w.errs = append(w.errs, FieldError{Rule: "more", Message: "More is wrong than is said here."})
+		}
+		return &Error{Fields: w.errs, Decoded: !w.wrong}
 	}
 	return nil
 }
@@ -84,8 +88,16 @@ func (w *walker) where() string {
 	return b.String()
 }
 
+// told bounds how many wrong values an error says, since a caller can send as many as
+// fit into a message.
+const told = 100
+
 // fail says that the value where the walk stands breaks a rule.
 func (w *walker) fail(rule, phrase string, allowed []string) {
+	if len(w.errs) >= told {
+		w.more = true
+		return
+	}
 	path := w.where()
 	w.errs = append(w.errs, FieldError{Path: path, Rule: rule, Message: sentence(path, phrase), Allowed: allowed})
 }
@@ -99,8 +111,7 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	w.checks(n, v)
-	if n.own || (!n.deep && !w.nulls) {
+	if !w.checks(n, v) || n.own || (!n.deep && !w.nulls) {
 		return jsonwalk.Skip(w.raw, at)
 	}
 	switch n.form {
@@ -116,7 +127,9 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 	case formMap:
 		return jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 			w.enterAt(anyMember)
-			end := w.value(n.elem, v.MapIndex(keyOf(n.typ.Key(), name)), value)
+			key := keyOf(n.typ.Key(), name)
+			w.key(n.key, key)
+			end := w.value(n.elem, v.MapIndex(key), value)
 			w.leave()
 			return end
 		})
@@ -125,24 +138,34 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 }
 
 func (w *walker) null(n *node) {
-	switch {
-	case w.missing != nil && n.nullable:
-		w.missing[w.where()] = true
-	case !n.nullable:
+	if !n.nullable {
 		w.fail("type", "must be "+article(n)+", not null", nil)
 		w.wrong = true
 	}
 }
 
-func (w *walker) checks(n *node, v reflect.Value) {
+// checks holds a value against the rules of its node and says whether it may be looked
+// into: not where it has more elements than it may.
+func (w *walker) checks(n *node, v reflect.Value) bool {
 	for i := range n.checks {
 		if c := &n.checks[i]; !c.ok(v) {
 			w.fail(c.rule, c.phrase, c.allowed)
-			return // one rule a value is enough to say
+			return false // one rule a value is enough to say
 		}
 	}
 	if n.allow != nil {
 		w.allowed(n.allow, v.String())
+	}
+	return true
+}
+
+// key holds a member's name in a map against the rules for keys.
+func (w *walker) key(n *node, key reflect.Value) {
+	for i := range n.checks {
+		if c := &n.checks[i]; !c.ok(key) {
+			w.fail(c.rule, "has a name that "+c.phrase, c.allowed)
+			return
+		}
 	}
 }
 
@@ -185,10 +208,10 @@ func keyOf(typ reflect.Type, name []byte) reflect.Value {
 
 // object walks over the members of a struct.
 func (w *walker) object(s *shape, v reflect.Value, at int) int {
-	var few [32]bool // no allocation for most structs
+	var few [32]presence // no allocation for most structs
 	seen := few[:]
 	if len(s.fields) > len(few) {
-		seen = make([]bool, len(s.fields))
+		seen = make([]presence, len(s.fields))
 	}
 	next := 0
 	at = jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
@@ -196,34 +219,61 @@ func (w *walker) object(s *shape, v reflect.Value, at int) int {
 		if i < 0 {
 			return jsonwalk.Skip(w.raw, value)
 		}
-		next, seen[i] = i+1, true
+		next, seen[i] = i+1, given
 		f := &s.fields[i]
 		if !f.node.walked() && w.raw[value] != 'n' && !w.nulls {
 			return jsonwalk.Skip(w.raw, value)
 		}
+		before := len(w.errs)
 		w.enter(f.name)
 		end := w.value(f.node, f.of(v), value)
 		w.leave()
+		seen[i] = w.presence(value, before)
 		return end
 	})
 	w.absent(s, seen)
+	if s.related {
+		w.relations(s, v, seen)
+	}
 	return at
 }
 
-// absent says what is not there and has to be.
-func (w *walker) absent(s *shape, seen []bool) {
+// presence is that of a value that has been walked over, before which there were so
+// many errors.
+func (w *walker) presence(value, before int) presence {
+	switch {
+	case len(w.errs) > before || w.more:
+		return misformed
+	case w.raw[value] == 'n':
+		return null
+	}
+	return given
+}
+
+// relations holds the members against each other.
+func (w *walker) relations(s *shape, v reflect.Value, seen []presence) {
+	o := occasion{v, w.root, s, append([]presence(nil), seen...)}
 	for i := range s.fields {
 		f := &s.fields[i]
-		if seen[i] || (!f.required && w.missing == nil) {
-			continue
+		for j := range f.relations {
+			if r := &f.relations[j]; seen[i] != misformed && (seen[i] != absent || !f.required) && r.broken(&o, i) {
+				w.enter(f.name)
+				w.fail(r.rule, r.phrase, nil)
+				w.leave()
+				break
+			}
 		}
-		w.enter(f.name)
-		if w.missing != nil {
-			w.missing[w.where()] = true
-		} else if f.required {
+	}
+}
+
+// absent says what is not there and has to be.
+func (w *walker) absent(s *shape, seen []presence) {
+	for i := range s.fields {
+		if f := &s.fields[i]; seen[i] == absent && f.required {
+			w.enter(f.name)
 			w.fail("required", "is required", nil)
+			w.leave()
 		}
-		w.leave()
 	}
 }
 
@@ -254,6 +304,15 @@ func (f *field) of(v reflect.Value) reflect.Value {
 		v = v.Field(x)
 	}
 	return v
+}
+
+// peek returns the field of v; it is not valid where an embedded struct is nil.
+func (f *field) peek(v reflect.Value) reflect.Value {
+	found, err := v.FieldByIndexErr(f.index)
+	if err != nil {
+		return reflect.Value{}
+	}
+	return found
 }
 
 // article is what a value has to be, in words.
