@@ -1,9 +1,14 @@
 package audit
 
 import (
+	"bytes"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of what an event holds, in bytes. A longer text is cut at a character, and
@@ -13,7 +18,7 @@ const (
 	maxReason = 2 << 10
 	maxCause  = 2 << 10
 	maxStack  = 16 << 10
-	maxList   = 64 // elements of a list of strings
+	maxList   = 64 // elements of a list; the last says how many were left out
 )
 
 // An encoder appends JSON to a buffer. Written by hand, since it runs twice a call
@@ -137,7 +142,7 @@ func (enc *encoder) field(f *Field) {
 	switch {
 	case f.Clear != nil:
 		enc.name("clear")
-		enc.b = append(enc.b, f.Clear...)
+		enc.b = appendClear(enc.b, f.Clear)
 		enc.comma = true
 	case f.Len >= 0:
 		enc.text("hmac", f.HMAC, maxText)
@@ -152,6 +157,11 @@ func (enc *encoder) lists(e *Event) {
 		enc.b = append(enc.b, '[')
 		for i, c := range e.Credentials {
 			enc.element(i)
+			if i == maxList {
+				enc.text("name", leftOut(len(e.Credentials)), maxText)
+				enc.close()
+				break
+			}
 			enc.text("name", c.Name, maxText)
 			enc.text("binding", c.Binding, maxText)
 			enc.text("version", c.Version, maxText)
@@ -167,6 +177,11 @@ func (enc *encoder) lists(e *Event) {
 		enc.b = append(enc.b, '[')
 		for i, g := range e.Egress {
 			enc.element(i)
+			if i == maxList {
+				enc.text("host", leftOut(len(e.Egress)), maxText)
+				enc.close()
+				break
+			}
 			enc.text("host", g.Host, maxText)
 			enc.count("bytes", g.Bytes)
 			enc.close()
@@ -222,8 +237,14 @@ func (enc *encoder) texts(name string, all []string) {
 		}
 		enc.b = appendString(enc.b, s, maxText)
 	}
+	if len(all) > maxList {
+		enc.b = appendString(append(enc.b, ','), leftOut(len(all)), maxText)
+	}
 	enc.b = append(enc.b, ']')
 }
+
+// leftOut says how many elements of a list so long are not there.
+func leftOut(n int) string { return "… and " + strconv.Itoa(n-maxList) + " more" }
 
 func (enc *encoder) count(name string, n int) {
 	if n != 0 {
@@ -239,15 +260,69 @@ func (enc *encoder) integer(name string, n int64) {
 func (enc *encoder) time(name string, t time.Time) {
 	enc.name(name)
 	enc.b = append(enc.b, '"')
-	enc.b = t.UTC().AppendFormat(enc.b, time.RFC3339Nano)
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 { // RFC 3339 has four digits, and nobody could read the log
+		t = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	enc.b = t.AppendFormat(enc.b, time.RFC3339Nano)
 	enc.b = append(enc.b, '"')
 }
 
 const hexDigits = "0123456789abcdef"
 
+// appendClear appends a value that is recorded clear. It is JSON on one line whatever
+// it was: a recorder is somebody else's to call, and a value that is no JSON would end
+// the event early or say what another member says.
+func appendClear(b, value []byte) []byte {
+	if plain(value) {
+		return append(b, value...)
+	}
+	compact := jsontext.Value(bytes.Clone(value))
+	if compact.Compact() != nil || len(compact) == 0 {
+		return appendString(b, string(value), maxText)
+	}
+	for rest := []byte(compact); len(rest) > 0; { // what is escaped can stand in strings alone
+		r, size := utf8.DecodeRune(rest)
+		if r == 0x7f || unseen(r) {
+			b = appendUnicode(b, r)
+		} else {
+			b = append(b, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	return b
+}
+
+// plain says that a value is a short word of ASCII, true, false or a whole number, as
+// most are, and so is JSON.
+func plain(value []byte) bool {
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		for _, c := range value[1 : len(value)-1] {
+			if c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+				return false
+			}
+		}
+		return true
+	}
+	return string(value) == "true" || string(value) == "false"
+}
+
+// unseen says that a character moves, hides or reorders what is shown: the C1 controls,
+// the line separators, and what Unicode calls format (bidi, zero width, tags).
+func unseen(r rune) bool {
+	return r >= 0x80 && (r <= 0x9f || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r))
+}
+
+// appendUnicode appends a character as an escape, or two (RFC 8259, section 7).
+func appendUnicode(b []byte, r rune) []byte {
+	if hi, lo := utf16.EncodeRune(r); hi != utf8.RuneError {
+		return appendUnicode(appendUnicode(b, hi), lo)
+	}
+	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
+}
+
 // appendString appends s, no more than most bytes of it, as a JSON string (RFC
-// 8259, section 7). What is not UTF-8 becomes U+FFFD; the line separators U+2028 and
-// U+2029 are escaped, since some readers of lines break there.
+// 8259, section 7). What is not UTF-8 becomes U+FFFD; what would not be seen is escaped,
+// and some readers of lines break at U+2028.
 func appendString(b []byte, s string, most int) []byte {
 	cut := len(s) > most
 	if cut {
@@ -275,9 +350,8 @@ func appendString(b []byte, s string, most int) []byte {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			b = append(append(b, s[from:i]...), "\ufffd"...)
-		case r == '\u2028' || r == '\u2029':
-			b = append(append(b, s[from:i]...), `\u202`...)
-			b = append(b, hexDigits[r&0xf])
+		case unseen(r):
+			b = appendUnicode(append(b, s[from:i]...), r)
 		default:
 			i += size
 			continue

@@ -89,6 +89,9 @@ type segmentFile struct {
 	path   string
 }
 
+// lastSegment is the highest number that a name has room for.
+const lastSegment = 99_999_999
+
 var segmentName = regexp.MustCompile(`^audit-([0-9]{8})\.jsonl$`)
 
 func segmentPath(dir string, number int) string {
@@ -104,6 +107,9 @@ func segmentsOf(dir string) ([]segmentFile, error) {
 	var all []segmentFile
 	for _, entry := range entries {
 		if m := segmentName.FindStringSubmatch(entry.Name()); m != nil {
+			if !entry.Type().IsRegular() {
+				return nil, fmt.Errorf("audit: %s in %s is no regular file, and so not of the log: move it away", entry.Name(), dir)
+			}
 			n, _ := strconv.Atoi(m[1])
 			all = append(all, segmentFile{n, filepath.Join(dir, entry.Name())})
 		}

@@ -47,6 +47,9 @@ type follower struct {
 	number int   // of the segment that is read
 	at     int64 // how far
 	yield  func(*Event, error) bool
+
+	last  string              // the MAC of the event that was yielded last
+	given map[string]struct{} // the IDs of those of this segment
 }
 
 // catchUp yields what there is by now: whole lines, of this segment and of those
@@ -71,16 +74,33 @@ func (f *follower) catchUp() error {
 		if !more {
 			return nil
 		}
-		f.number, f.at = f.number+1, 0
+		f.number, f.at, f.given = f.number+1, 0, nil
 	}
 }
 
+// read yields what is new in a segment. A segment whose first write failed is removed
+// and begun again: where what comes does not follow what was yielded, it is read from
+// its beginning.
 func (f *follower) read(path string) error {
+	err := f.readOn(path, f.at > 0)
+	if errors.Is(err, errAnother) {
+		f.at = 0
+		err = f.readOn(path, false)
+	}
+	return err
+}
+
+var errAnother = errors.New("it is another segment")
+
+func (f *follower) readOn(path string, continued bool) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Size() < f.at {
+		return errAnother
+	}
 	if _, err := file.Seek(f.at, io.SeekStart); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -89,10 +109,22 @@ func (f *follower) read(path string) error {
 			return nil
 		}
 		e := new(Event)
-		if err := json.Unmarshal(line, e); err != nil {
+		err := json.Unmarshal(line, e)
+		if continued && (err != nil || e.Integrity.Prev != f.last) {
+			return errAnother
+		}
+		if err != nil {
 			return fmt.Errorf("%s at byte %d: %w", filepath.Base(path), f.at, err)
 		}
 		f.at += int64(len(line)) + 1
+		f.last = e.Integrity.MAC
+		if _, twice := f.given[e.ID]; twice {
+			return nil
+		}
+		if f.given == nil {
+			f.given = map[string]struct{}{}
+		}
+		f.given[e.ID] = struct{}{}
 		if !f.yield(e, nil) {
 			return errStop
 		}

@@ -20,6 +20,9 @@ func ReadKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: the key: %w", err)
 	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("audit: the key %s is no regular file", path)
+	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("audit: the key %s can be read by others, who could then write a chain of their own: chmod 600 it, and take a new key if they may have", path)
 	}
@@ -51,15 +54,21 @@ func ownKey(dir string) ([]byte, error) {
 	}
 	key = make([]byte, minKey)
 	rand.Read(key)
-	if err := writeOnce(path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
+	if err := writeWhole(path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return nil, fmt.Errorf("audit: writing the key: %w", err)
 	}
 	return key, nil
 }
 
-// writeOnce makes a file that must not exist, and has it on disk when it returns.
-func writeOnce(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// writeWhole makes a file that does not exist: all of it is on disk under its name when
+// it returns, and whenever the process dies before, nothing is there under that name. The
+// caller holds the lock of the directory.
+func writeWhole(path string, content []byte) error {
+	unnamed := path + ".new"
+	if err := os.Remove(unnamed); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that died
+		return err //nolint:wrapcheck // the caller says what it was for
+	}
+	f, err := os.OpenFile(unnamed, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was for
 	}
@@ -70,8 +79,11 @@ func writeOnce(path string, content []byte) error {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
+	if err == nil {
+		err = os.Rename(unnamed, path)
+	}
 	if err != nil {
-		return errors.Join(err, os.Remove(path))
+		return errors.Join(err, os.Remove(unnamed))
 	}
 	return syncDir(filepath.Dir(path))
 }

@@ -5,13 +5,18 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
 )
+
+const lockFile = "lock"
 
 // segmentBytes is the size at which a segment is followed by the next.
 const segmentBytes = 16 << 20
@@ -38,6 +43,7 @@ type Log struct {
 	now      func() time.Time
 	most     int64 // bytes of a segment
 	lock     *flock.Flock
+	held     os.FileInfo // of the lock
 	redactor *Redactor
 	mirrors  *mirrors
 
@@ -64,7 +70,7 @@ var ErrClosed = errors.New("audit: the log is closed")
 // Open opens the log in dir, making the directory (0700) and the log where there is
 // none. What a killed process left is put in order: a line that was cut off at the
 // very end is removed, calls that began and never ended get an event of the phase
-// orphaned, and notices say so. Anything else that is wrong in the last segments is
+// orphaned, as far back as two full segments go, and notices say so. Anything else that is wrong in the last segments is
 // an error that names the line: the log is not written on top of it. Close it.
 func Open(dir string, o *Options) (*Log, error) { return openOn(osDisk{}, dir, o) }
 
@@ -73,10 +79,13 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if o != nil {
 		options = *o
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
+	if slices.Contains(options.Mirrors, nil) {
+		return nil, errors.New("audit: a mirror is nil")
 	}
-	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	if err := makeDir(dir); err != nil {
+		return nil, err
+	}
+	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	if held, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("audit: locking %s: %w", dir, err)
 	} else if !held {
@@ -93,7 +102,11 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 			return nil, err
 		}
 	}
-	l := &Log{dir: dir, disk: d, now: time.Now, most: segmentBytes, lock: lock, turn: make(chan struct{}, 1)}
+	held, err := os.Stat(lock.Path())
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	l := &Log{dir: dir, disk: d, held: held, now: time.Now, most: segmentBytes, lock: lock, turn: make(chan struct{}, 1)}
 	if l.redactor, err = NewRedactor(key); err != nil {
 		return nil, err
 	}
@@ -141,8 +154,38 @@ func (l *Log) take(ctx context.Context) error {
 
 func (l *Log) give() { <-l.turn }
 
+// makeDir makes the directory of a log, or refuses one in which others could put what
+// the log would read or write.
+func makeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil {
+		if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+			return fmt.Errorf("audit: others can write to the directory %s: chmod 700 it, or give a directory in it that is not there yet", dir)
+		}
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// alone says that the lock is still where another process would look for it.
+func (l *Log) alone() error {
+	if now, err := os.Stat(l.lock.Path()); err != nil || !os.SameFile(now, l.held) {
+		return fmt.Errorf("audit: the lock of the log in %s was removed, so that another process may write there: restart this one", l.dir)
+	}
+	return nil
+}
+
 // write records e, in a new segment where the last one is full or sealed.
 func (l *Log) write(e *Event) error {
+	if err := l.alone(); err != nil {
+		l.stats.unhealthy(err)
+		return err
+	}
 	if l.file != nil && l.size >= l.most {
 		if err := l.closeFile(); err != nil {
 			l.seal(err)
@@ -167,6 +210,9 @@ func (l *Log) append(e *Event) error {
 	copied.Version, copied.ID, copied.Seq, copied.Time = version, rand.Text(), l.seq+1, l.now()
 	line, m := l.chain.seal(appendEvent(l.buf[:0], &copied))
 	l.buf = line
+	if len(line) > maxLine {
+		return fmt.Errorf("it has %d bytes, and an event has at most %d: declare fewer arguments", len(line), maxLine)
+	}
 	n, err := l.file.Write(line)
 	if err == nil && n < len(line) {
 		err = fmt.Errorf("only %d of %d bytes were written", n, len(line))
@@ -201,13 +247,13 @@ func (l *Log) seal(err error) {
 func (l *Log) cutBack() error {
 	path := segmentPath(l.dir, l.number)
 	if l.beyond {
-		if err := l.disk.cut(path, l.size); err != nil {
+		if err := l.disk.cut(path, l.size); err != nil && (!l.vacant || !errors.Is(err, fs.ErrNotExist)) {
 			return err
 		}
 		l.beyond = false
 	}
 	if l.vacant {
-		if err := l.disk.remove(path); err != nil {
+		if err := l.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		l.vacant = false
@@ -229,6 +275,9 @@ func (l *Log) closeFile() error {
 func (l *Log) begin() error {
 	if err := l.cutBack(); err != nil {
 		return err
+	}
+	if l.number >= lastSegment {
+		return fmt.Errorf("there are %d segments, and no name is left for another: begin a log in another directory", l.number)
 	}
 	file, err := l.disk.create(segmentPath(l.dir, l.number+1))
 	if err != nil {

@@ -51,8 +51,21 @@ func (m *mirrors) offer(line []byte) {
 	}
 }
 
-// serve hands one mirror its events.
+// serve hands one mirror its events. A handler that ends its goroutine has failed to
+// take one, and gets another goroutine.
 func (m *mirrors) serve(h slog.Handler, queue chan []byte) {
+	ended := false
+	defer func() {
+		if !ended {
+			m.stats.mirror(1, 0)
+			m.done.Go(func() { m.serve(h, queue) })
+		}
+	}()
+	m.drain(h, queue)
+	ended = true
+}
+
+func (m *mirrors) drain(h slog.Handler, queue chan []byte) {
 	for line := range queue {
 		select {
 		case <-m.stop:
@@ -60,14 +73,25 @@ func (m *mirrors) serve(h slog.Handler, queue chan []byte) {
 			continue
 		default:
 		}
-		record, err := recordOf(line)
-		if err == nil && h.Enabled(context.Background(), record.Level) {
-			err = h.Handle(context.Background(), record)
-		}
-		if err != nil {
+		if hand(h, line) != nil {
 			m.stats.mirror(1, 0)
 		}
 	}
+}
+
+// hand gives a mirror an event. Fanout recovers what Handle panics with, and not
+// Enabled.
+func hand(h slog.Handler, line []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a mirror panicked: %v", p)
+		}
+	}()
+	record, err := recordOf(line)
+	if err != nil || !h.Enabled(context.Background(), record.Level) {
+		return err
+	}
+	return h.Handle(context.Background(), record)
 }
 
 // close lets the mirrors take what is queued, for so long. A mirror that blocks

@@ -11,19 +11,29 @@ import (
 // log cannot exhaust memory. More calls than this never run at once.
 const maxOrphans = 100_000
 
-// recover finds out where the log stands: it checks the last two segments that hold
-// events, cuts off a torn last line, and opens the last segment to go on in it.
+// recover finds out where the log stands: it checks the last segments, as much as two
+// full ones hold, cuts off a torn last line, and opens the last segment to go on in it.
 func (l *Log) recover() error {
 	segments, err := segmentsOf(l.dir)
 	if err != nil || len(segments) == 0 {
 		return err
 	}
+	if err := withoutGaps(segments); err != nil {
+		return err
+	}
+	if err := l.disk.syncDir(l.dir); err != nil { // what a killed process made may not be on disk yet
+		return fmt.Errorf("audit: %w", err)
+	}
 	last := segments[len(segments)-1]
 	l.number = last.number
+	from, err := l.lookBack(segments)
+	if err != nil {
+		return err
+	}
 	var begun *unfinished
 	// A process that died, or a disk that was full, may have left segments in which
 	// no event is: the chain goes on from before them.
-	for from := max(0, len(segments)-2); ; from-- {
+	for ; ; from-- {
 		l.seq, l.chain.prev, begun = 0, mac{}, newUnfinished()
 		for i, s := range segments[from:] {
 			if err := l.read(s, i == 0, begun); err != nil {
@@ -34,15 +44,9 @@ func (l *Log) recover() error {
 			break
 		}
 	}
-	info, err := os.Stat(last.path)
+	torn, err := l.cutTorn(last)
 	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	torn := info.Size() - l.size
-	if torn > 0 {
-		if err := l.disk.cut(last.path, l.size); err != nil {
-			return fmt.Errorf("audit: removing a line that was cut off: %w", err)
-		}
+		return err
 	}
 	if l.size < l.most {
 		if l.file, err = l.disk.reopen(last.path); err != nil {
@@ -60,6 +64,43 @@ func (l *Log) recover() error {
 		}
 	}
 	return l.orphan(begun)
+}
+
+// cutTorn removes a line of the last segment that is not whole, and says how long it was.
+func (l *Log) cutTorn(last segmentFile) (torn int64, err error) {
+	info, err := os.Stat(last.path)
+	if err != nil {
+		return 0, fmt.Errorf("audit: %w", err)
+	}
+	if torn = info.Size() - l.size; torn > 0 {
+		if err := l.disk.cut(last.path, l.size); err != nil {
+			return 0, fmt.Errorf("audit: removing a line that was cut off: %w", err)
+		}
+	}
+	return torn, nil
+}
+
+func withoutGaps(segments []segmentFile) error {
+	for i := 1; i < len(segments); i++ {
+		if segments[i].number != segments[i-1].number+1 {
+			return fmt.Errorf("audit: the log was not left like this: segment %d is missing. Run safetool audit verify on it, move the directory away to look into it, and begin another", segments[i-1].number+1)
+		}
+	}
+	return nil
+}
+
+// lookBack says from which segment on the log is read: two full ones hold every call
+// that may still have been running, however many small ones trouble has left since.
+func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
+	for from, size := len(segments)-1, int64(0); ; from-- {
+		info, err := os.Stat(segments[from].path)
+		if err != nil {
+			return 0, fmt.Errorf("audit: %w", err)
+		}
+		if size += info.Size(); size >= 2*l.most || from == 0 {
+			return from, nil
+		}
+	}
 }
 
 // read follows the chain through a segment. The first one that is read is where the

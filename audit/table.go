@@ -72,7 +72,8 @@ func (e *Event) row(colour bool) string {
 		case 2:
 			text = paint(text, code, colour)
 		case 5:
-			text = strings.Repeat(" ", columns[5].width-len(strings.TrimRight(text, " "))) + strings.TrimRight(text, " ")
+			number := strings.TrimRight(text, " ")
+			text = strings.Repeat(" ", columns[5].width-utf8.RuneCountInString(number)) + number
 		}
 		b.WriteString(text + " ")
 	}

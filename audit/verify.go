@@ -1,11 +1,14 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,7 +71,7 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 	if o != nil {
 		options = *o
 	}
-	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[string]struct{}{}, pause: pause}
+	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[callHash]struct{}{}, pause: pause}
 	if options.Since != "" {
 		var err error
 		if v.sinceSeq, v.since, err = parseCheckpoint(options.Since); err != nil {
@@ -92,6 +95,9 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 	if err != nil {
 		return v.report, err
 	}
+	if len(segments) == 0 && !exists(filepath.Join(dir, keyFile)) && !exists(filepath.Join(dir, lockFile)) {
+		return v.report, fmt.Errorf("audit: there is no log in %s", dir)
+	}
 	if err := v.segments(segments); err != nil {
 		return v.report, err
 	}
@@ -99,16 +105,32 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 	return v.report, nil
 }
 
+// A callHash stands for a call, whose key may be of any size in a log that somebody else
+// wrote.
+type callHash [16]byte
+
+func hashOf(call string) (h callHash) {
+	sum := sha256.Sum256([]byte(call))
+	return callHash(sum[:len(h)])
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 type verifier struct {
 	report   Report
 	chain    *chain
 	seq      uint64
-	open     map[string]struct{} // calls that have begun and not ended
+	open     map[callHash]struct{} // calls that have begun and not ended
 	sinceSeq uint64
 	since    mac
 	seen     bool   // the checkpoint's event
 	pause    func() // before looking again
 }
+
+var phases = []Phase{PhaseIntent, PhaseOutcome, PhaseRefused, PhaseOrphaned, PhaseNotice}
 
 func (v *verifier) segments(all []segmentFile) error {
 	for i, s := range all {
@@ -171,6 +193,9 @@ func (v *verifier) line(s segmentFile, number int, line []byte) error {
 	if err := e.UnmarshalJSON(line); err != nil {
 		return v.bad(s, number, errForm.Error())
 	}
+	if !slices.Contains(phases, e.Phase) {
+		return v.bad(s, number, errForm.Error())
+	}
 	if e.Seq != v.seq+1 {
 		return v.bad(s, number, fmt.Sprintf("its number is %d", e.Seq))
 	}
@@ -190,10 +215,11 @@ func (v *verifier) line(s segmentFile, number int, line []byte) error {
 	switch e.Phase {
 	case PhaseIntent:
 		if len(v.open) < maxOrphans {
-			v.open[e.Call] = struct{}{}
+			v.open[hashOf(e.Call)] = struct{}{}
 		}
 	case PhaseOutcome, PhaseOrphaned:
-		delete(v.open, e.Call)
+		delete(v.open, hashOf(e.Call))
+	case PhaseRefused, PhaseNotice:
 	}
 	return nil
 }
@@ -214,7 +240,7 @@ func (v *verifier) conclude(keyless bool, o VerifyOptions) {
 		r.CannotKnow = append(r.CannotKnow, "The key is the one beside the log: whoever could write there could have written a chain of their own. Keep the key elsewhere (Options.Key) and give it here.")
 	}
 	if o.Since == "" {
-		r.CannotKnow = append(r.CannotKnow, "Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state.")
+		r.CannotKnow = append(r.CannotKnow, "Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state, or is another log that was written with the same key.")
 	}
 }
 
@@ -229,13 +255,13 @@ func (r Report) Fprint(w io.Writer) error {
 	}
 	if r.Events > 0 {
 		fmt.Fprintf(&b, "from   %s\nto     %s\n", r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339))
-		var phases []string
-		for _, p := range []Phase{PhaseIntent, PhaseOutcome, PhaseRefused, PhaseOrphaned, PhaseNotice} {
+		var parts []string
+		for _, p := range phases {
 			if n := r.Phases[p]; n > 0 {
-				phases = append(phases, fmt.Sprintf("%d %s", n, p))
+				parts = append(parts, fmt.Sprintf("%d %s", n, p))
 			}
 		}
-		fmt.Fprintf(&b, "of     %s\n", strings.Join(phases, ", "))
+		fmt.Fprintf(&b, "of     %s\n", strings.Join(parts, ", "))
 	}
 	if r.Unfinished > 0 {
 		fmt.Fprintf(&b, "open   %s without an outcome: running now, or cut off\n", count(r.Unfinished, "call"))

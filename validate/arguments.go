@@ -209,6 +209,9 @@ func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := p.auditTags(root); err != nil {
+		return nil, err
+	}
 	out := &program{root: root, reading: reading}
 	if p.numbers {
 		out.reading = jsonv2.JoinOptions(reading, jsonv2.WithUnmarshalers(readNumber))

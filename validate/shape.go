@@ -162,6 +162,19 @@ func (s *shape) hide() error {
 	return nil
 }
 
+// auditTags refuses audit tags that nobody would look at: a log records each of the
+// arguments as a whole.
+func (p *planner) auditTags(root *node) error {
+	for _, s := range p.order {
+		for _, f := range s.fields {
+			if f.audit != "" && s != root.shape {
+				return fmt.Errorf("the field %s of %s has an audit tag, and is recorded with the argument that it is part of: put the tag on that", f.name, s.typ)
+			}
+		}
+	}
+	return nil
+}
+
 // settle says for each node whether it is to be walked at all. Types may contain
 // themselves, so it goes around until nothing changes.
 func (p *planner) settle(root *node) {

@@ -99,6 +99,12 @@ func TestARuleThatCouldNotBeEnforcedIsRefused(t *testing.T) {
 		A string `json:"a" validate:"oneof=a b,oneof=c d"`
 	}](nil)
 	note("rules that leave nothing", err)
+	_, err = validate.For[struct {
+		In struct {
+			Pin string `json:"pin" validate:"max=9" audit:"drop"`
+		} `json:"in" audit:"clear"`
+	}](nil)
+	note("an audit tag below an argument", err)
 	for name, err := range refused {
 		if err == nil {
 			t.Errorf("%s is taken", name)

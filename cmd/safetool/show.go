@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,7 +41,7 @@ func writeJSON(out io.Writer, events iter.Seq2[*audit.Event, error]) error {
 		if err != nil {
 			return err
 		}
-		line, err := json.Marshal(e)
+		line, err := e.MarshalJSON() // as in the log; json.Marshal would escape < and >
 		if err != nil {
 			return fmt.Errorf("event %d: %w", e.Seq, err)
 		}
