@@ -67,6 +67,9 @@ func agree(h http.Header, e *envelope) *turned {
 	call := e.hasMethod && e.hasID
 	switch {
 	case !e.hasMethod: // a response
+		if !without && (h[headerMethod] != nil || h[headerName] != nil) {
+			return mismatch("The headers name a method, and the body is a response.")
+		}
 		return nil
 	case v == "" && asked != "":
 		return mismatch("The header MCP-Protocol-Version is missing, though the body names a version.")
@@ -89,6 +92,8 @@ func agree(h http.Header, e *envelope) *turned {
 	switch {
 	case without && named && !hasName:
 		return mismatch("The header Mcp-Name is missing.")
+	case hasName && !named && without:
+		return mismatch("The header Mcp-Name names something, and the method of the body does not.")
 	case hasName && named && name[0] != body:
 		return mismatch("The header Mcp-Name names something else than the body.")
 	}
@@ -157,15 +162,16 @@ func find(raw []byte, path ...string) []byte {
 func paramsAgree(h http.Header, e *envelope, headers []bridge.ParamHeader, needed bool) *turned {
 	for _, p := range headers {
 		name := headerParam + p.Name
-		given := h.Get(name)
+		values, sent := h[http.CanonicalHeaderKey(name)]
+		given := strings.Join(values, "") // one, or the request would not be here
 		raw := find(e.arguments, p.Path...)
 		absent := raw == nil || string(raw) == "null"
 		switch {
 		case absent && given == "":
 		case absent:
 			return mismatch("The header " + name + " has a value for an argument that the body does not have.")
-		case given == "" && !needed:
-		case given == "":
+		case !sent && !needed:
+		case !sent:
 			return mismatch("The header " + name + " is missing, though the body has its argument.")
 		case !sameValue(given, raw):
 			return mismatch("The header " + name + " has another value than its argument in the body.")
@@ -192,6 +198,9 @@ func sameValue(given string, raw []byte) bool {
 	case 't', 'f':
 		return given == string(raw)
 	case '{', '[':
+		return false
+	}
+	if !json.Valid([]byte(given)) { // ParseFloat takes more: hexadecimal digits, a plus sign
 		return false
 	}
 	is, err := strconv.ParseFloat(string(raw), 64)

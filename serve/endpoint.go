@@ -159,6 +159,10 @@ var vouched = []string{"Bearer verified"}
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visit{Endpoint: e, r: r, w: &responder{ResponseWriter: w, control: http.NewResponseController(w), timeout: e.o.WriteTimeout}}
 	v.caller.Transport = "http"
+	v.deadlines()
+	// What net/http still has to send when the handler is done is waited for no longer
+	// than an answer is.
+	defer func() { _ = v.w.control.SetWriteDeadline(time.Now().Add(e.o.WriteTimeout)) }()
 	defer func() {
 		p := recover()
 		if p == nil {

@@ -14,21 +14,21 @@ import (
 const (
 	floodWindow = 10 * time.Second
 	floodSingle = 20  // refusals of an address in a window that are recorded one by one
-	floodAll    = 100 // and of all addresses
+	floodAll    = 100 // and of all addresses, and as many of callers who are known
 	floodCounts = 32  // addresses whose further ones are counted by themselves
 )
 
 // A flood records refusals: so many of a window one by one, and the rest as counts by
 // address, so that whoever sends rubbish can neither fill the log nor hide others in
-// it. The counts are recorded when the window is over.
+// it: strangers do not use up what is there for callers who are known. The counts are recorded when the window is over.
 type flood struct {
 	record func(bridge.Refusal)
 	now    func() time.Time
 
 	mu      sync.Mutex
 	begun   time.Time
-	singles int
-	seen    map[string]int      // refusals by address, in this window
+	singles [2]int              // of strangers, and of callers who are known
+	seen    map[string]int      // refusals by address or caller, in this window
 	counts  map[string]*counted // those that were only counted
 	timer   *time.Timer
 }
@@ -59,15 +59,18 @@ func (f *flood) onlyCounted(r bridge.Refusal) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now := f.now(); f.seen == nil || now.Sub(f.begun) >= floodWindow {
-		f.begun, f.singles, f.seen = now, 0, map[string]int{}
+		f.begun, f.singles, f.seen = now, [2]int{}, map[string]int{}
 	}
-	address := ""
+	address, who, known := "", "", 0
 	if r.Caller != nil {
 		address = network(r.Caller.Address)
+		if who = "address|" + address; r.Caller.Principal.ID != "" {
+			who, known = "caller|"+r.Caller.Principal.ID, 1
+		}
 	}
-	if f.singles < floodAll && f.seen[address] < floodSingle {
-		f.singles++
-		f.seen[address]++
+	if f.singles[known] < floodAll && f.seen[who] < floodSingle {
+		f.singles[known]++
+		f.seen[who]++
 		return false
 	}
 	c := f.counts[address]

@@ -19,11 +19,12 @@ func TestAFloodNeitherFillsTheLogNorHidesOthers(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	var recorded []bridge.Refusal
 	f := &flood{record: func(r bridge.Refusal) { recorded = append(recorded, r) }, now: func() time.Time { return now }}
-	refuse := func(address string, n int) {
+	of := func(address string, p access.Principal, n int) {
 		for range n {
-			f.refused(bridge.Refusal{Caller: &bridge.Caller{Address: address, Transport: "http", Principal: who("ada")}, Rule: "origin", Bytes: 10})
+			f.refused(bridge.Refusal{Caller: &bridge.Caller{Address: address, Transport: "http", Principal: p}, Rule: "origin", Bytes: 10})
 		}
 	}
+	refuse := func(address string, n int) { of(address, access.Principal{}, n) }
 	refuse("192.0.2.1", 5000)
 	refuse("192.0.2.2", 1)
 	if n := len(recorded); n != floodSingle+1 || recorded[n-1].Caller.Address != "192.0.2.2" {
@@ -36,6 +37,11 @@ func TestAFloodNeitherFillsTheLogNorHidesOthers(t *testing.T) {
 	if singles != floodAll {
 		t.Errorf("%d refusals of all addresses are recorded one by one", singles)
 	}
+	of("198.51.0.1", who("ada"), floodSingle+1)
+	if n := len(recorded) - singles; n != floodSingle || recorded[len(recorded)-1].Caller.Principal.ID != who("ada").ID {
+		t.Errorf("strangers hide a caller who is known: %d records", n)
+	}
+	singles = len(recorded)
 	f.flush()
 	counts := recorded[singles:]
 	if len(counts) != floodCounts+1 {
@@ -56,7 +62,7 @@ func TestAFloodNeitherFillsTheLogNorHidesOthers(t *testing.T) {
 			t.Errorf("a count of an address is one principal's: %+v", c.Caller)
 		}
 	}
-	if total != 5001+9000 || others != 1 || bytes != 10*(total-singles) {
+	if total != 5001+9000+floodSingle+1 || others != 1 || bytes != 10*(total-singles) {
 		t.Errorf("%d refusals and %d bytes are accounted for, %d counts of others", total, bytes, others)
 	}
 	now = now.Add(floodWindow)

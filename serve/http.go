@@ -89,8 +89,8 @@ func (e *Endpoint) until(ctx context.Context, h *http.Server, ended <-chan error
 	case err = <-ended:
 		reason, err = "the listener failed", fmt.Errorf("serve: %w", err)
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.Drain)
-	defer cancel()
+	drain, hurry := context.WithTimeout(context.WithoutCancel(ctx), e.o.Drain)
+	defer hurry()
 	done := make(chan error, 1)
 	go func() {
 		err := e.stop(drain, reason)
@@ -105,6 +105,7 @@ func (e *Endpoint) until(ctx context.Context, h *http.Server, ended <-chan error
 	case serr := <-done:
 		return errors.Join(err, serr)
 	case <-signals:
+		hurry()
 		_ = h.Close()
 		now, cancel := context.WithCancel(ctx)
 		cancel()

@@ -121,6 +121,8 @@ func (o *HTTPOptions) complete() (*HTTPOptions, error) {
 		return nil, errors.New("serve: HTTPOptions.ClientCAFile needs CertFile and KeyFile: client certificates come with TLS")
 	case out.Path != "" && (out.Path[0] != '/' || strings.ContainsAny(out.Path, "?# ")):
 		return nil, errors.New("serve: HTTPOptions.Path begins with a slash and has no query")
+	case out.Path == healthPath || out.Path == readyPath || strings.HasPrefix(out.Path, wellKnownPath):
+		return nil, errors.New("serve: HTTPOptions.Path is one that the endpoint answers itself: choose another")
 	}
 	for name, n := range map[string]int64{
 		"BodyBytes": int64(out.BodyBytes), "Depth": int64(out.Depth), "Bodies": int64(out.Bodies),

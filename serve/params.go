@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -89,19 +90,29 @@ var members = func() map[string]string {
 }()
 
 // miscased says whether a member of the parameters is a known one in another case:
-// Go's encoding/json, in a gateway say, would take it for that.
+// Go's encoding/json, in a gateway say, would take it for that. To it the long s is an
+// s, too, and the sign for kelvin a k.
 func miscased(name []byte) bool {
 	var lower [16]byte
-	if len(name) > len(lower) {
-		return false
-	}
-	for i, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+	n := 0
+	for rest := name; len(rest) > 0; n++ {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case n == len(lower):
+			return false
+		case r >= 'A' && r <= 'Z':
+			r += 'a' - 'A'
+		case r == '\u017f':
+			r = 's'
+		case r == '\u212a':
+			r = 'k'
+		case r >= utf8.RuneSelf:
+			return false
 		}
-		lower[i] = c
+		lower[n] = byte(r)
+		rest = rest[size:]
 	}
-	is, known := members[string(lower[:len(name)])]
+	is, known := members[string(lower[:n])]
 	return known && is != string(name)
 }
 

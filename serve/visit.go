@@ -81,6 +81,16 @@ func (v *visit) serve() *turned {
 	return v.within()
 }
 
+// deadlines ends the connection of whoever announces a body and does not send it: also
+// where nobody reads it, net/http wants to have it before it answers. What the request
+// before has left is taken off.
+func (v *visit) deadlines() {
+	_ = v.w.control.SetWriteDeadline(time.Time{})
+	if v.r.ContentLength != 0 {
+		_ = v.w.control.SetReadDeadline(time.Now().Add(v.o.BodyTimeout)) // where there is none, the server's own holds
+	}
+}
+
 // ending turns away what comes while the server ends.
 func (v *visit) ending() *turned {
 	v.w.Header().Set("Connection", "close")
@@ -233,7 +243,9 @@ func acceptable(h http.Header) *turned {
 
 // read reads the body, within its bounds.
 func (v *visit) read() *turned {
-	_ = v.w.control.SetReadDeadline(time.Now().Add(v.o.BodyTimeout)) // where there is none, the server's own holds
+	if v.r.ContentLength != 0 {
+		_ = v.w.control.SetReadDeadline(time.Now().Add(v.o.BodyTimeout)) // from now: who it is has been found out
+	}
 	err := v.body.read(v.r.Body, v.r.ContentLength, v.o.BodyBytes)
 	switch {
 	case err == nil && len(bytes.TrimLeft(v.body.bytes, " \t\r\n")) == 0:
