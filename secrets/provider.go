@@ -19,8 +19,9 @@ type Request struct {
 // goroutines at once and should end when their context does.
 //
 // The errors are wrapped around [ErrNotFound] where the binding has no value and
-// [ErrUnsupported] where the provider cannot serve it; any other error means that
-// the provider could not be reached or did not do what it should.
+// [ErrUnsupported] where the provider cannot serve it, and [ErrUnavailable] where that
+// may be over in a while; any other error means that the provider did not do what it
+// should.
 //
 // A provider may have a further method, Supports(Binding) error, with which
 // [Broker.Supports] finds mistakes when a server is put together.
@@ -40,6 +41,8 @@ var (
 	ErrNotFound     = errors.New("there is no such credential")
 	ErrNotRenewable = errors.New("the credential cannot be renewed")
 	ErrUnsupported  = errors.New("this kind of credential is not supported")
+	// ErrUnavailable: the provider cannot do its work at the moment, and may later.
+	ErrUnavailable = errors.New("the store of credentials is not available")
 )
 
 // What a broker itself says, beside its provider's errors.

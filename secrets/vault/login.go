@@ -1,0 +1,187 @@
+package vault
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/safemcp/safemcp/secrets"
+)
+
+// A Login is how a [Provider] proves to Vault what it is: [Token], [AppRole], [JWT] or
+// [Kubernetes]. It is safe for concurrent use.
+type Login interface {
+	// login returns a fresh token, or nil where there is none but the given one.
+	login(ctx context.Context, c *client) (*auth, error)
+}
+
+// Token is a login with a token that somebody else made and renews. It is not revoked
+// by Close, and when it ends, every credential is refused until the program is started
+// with another.
+func Token(token secrets.Secret) Login { return &givenToken{token} }
+
+type givenToken struct{ token secrets.Secret }
+
+func (g *givenToken) login(ctx context.Context, c *client) (*auth, error) {
+	a, err := c.do(ctx, http.MethodGet, "auth/token/lookup-self", g.token, nil)
+	if err != nil {
+		return nil, fmt.Errorf("vault: the given token: %w", err)
+	}
+	var data struct {
+		Accessor  string `json:"accessor"`
+		TTL       int    `json:"ttl"`
+		Renewable bool   `json:"renewable"`
+	}
+	if err := a.into(&data); err != nil {
+		return nil, err
+	}
+	out := &auth{Accessor: data.Accessor, Lifetime: data.TTL, Renewable: data.Renewable}
+	return out, g.token.Use(func(b []byte) error { out.Token = string(b); return nil }) //nolint:wrapcheck // cannot fail: it was just used
+}
+
+// AppRoleOptions are what a login with an AppRole needs.
+type AppRoleOptions struct {
+	RoleID string // no secret
+	// SecretID is the secret part; or SecretIDFile is the path of a file that holds
+	// it, which is read at each login, so that it can be replaced.
+	SecretID     secrets.Secret
+	SecretIDFile string
+	// Wrapped says that what was given is a wrapping token, which gives the SecretID
+	// once. One that was unwrapped by somebody else fails, which is how a theft
+	// shows.
+	Wrapped bool
+	Mount   string // where the method is mounted; "approle" where empty
+}
+
+// AppRole is a login with a RoleID and a SecretID. It panics where one of them is
+// missing, which is a mistake of wiring.
+func AppRole(o AppRoleOptions) Login {
+	if o.RoleID == "" || o.SecretID.IsZero() == (o.SecretIDFile == "") {
+		panic("vault: AppRole needs a RoleID, and either a SecretID or a SecretIDFile")
+	}
+	if o.Mount == "" {
+		o.Mount = "approle"
+	}
+	return &appRole{options: o}
+}
+
+type appRole struct {
+	options AppRoleOptions
+
+	mu        sync.Mutex
+	unwrapped secrets.Secret
+	of        [sha256.Size]byte // the wrapping token that it came from
+}
+
+func (r *appRole) login(ctx context.Context, c *client) (*auth, error) {
+	given := r.options.SecretID
+	if r.options.SecretIDFile != "" {
+		var err error
+		if given, err = fileOf(r.options.SecretIDFile); err != nil {
+			return nil, err
+		}
+	}
+	if r.options.Wrapped {
+		var err error
+		if given, err = r.unwrap(ctx, c, given); err != nil {
+			return nil, err
+		}
+	}
+	body := map[string]string{"role_id": r.options.RoleID}
+	if err := given.Use(func(b []byte) error { body["secret_id"] = string(b); return nil }); err != nil {
+		return nil, fmt.Errorf("vault: the SecretID: %w", err)
+	}
+	return loginAt(ctx, c, r.options.Mount, body)
+}
+
+// unwrap gives the SecretID of a wrapping token, once for each token.
+func (r *appRole) unwrap(ctx context.Context, c *client, wrapping secrets.Secret) (secrets.Secret, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var of [sha256.Size]byte
+	if err := wrapping.Use(func(b []byte) error { of = sha256.Sum256(b); return nil }); err != nil {
+		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token: %w", err)
+	}
+	if of == r.of && !r.unwrapped.IsZero() {
+		return r.unwrapped, nil
+	}
+	a, err := c.do(ctx, http.MethodPost, "sys/wrapping/unwrap", wrapping, nil)
+	if err != nil {
+		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token cannot be unwrapped; if it was not used by mistake, somebody else has the SecretID: %w", err)
+	}
+	var data struct {
+		SecretID string `json:"secret_id"`
+	}
+	if err := a.into(&data); err != nil || data.SecretID == "" {
+		return secrets.Secret{}, errors.New("vault: the wrapping token did not wrap a SecretID")
+	}
+	r.unwrapped, r.of = secrets.NewSecret([]byte(data.SecretID)), of
+	return r.unwrapped, nil
+}
+
+// JWT is a login with a JWT that a file holds, such as one that a platform writes and
+// replaces. mount is where the method is mounted, "jwt" where empty.
+func JWT(role, path, mount string) Login {
+	if role == "" || path == "" {
+		panic("vault: JWT needs a role and the path of a file")
+	}
+	if mount == "" {
+		mount = "jwt"
+	}
+	return &jwtFile{role, path, mount}
+}
+
+// serviceAccount is where Kubernetes puts a pod's token.
+const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// Kubernetes is a login with the token of the pod's service account. mount is where the
+// method is mounted, "kubernetes" where empty.
+func Kubernetes(role, mount string) Login {
+	if mount == "" {
+		mount = "kubernetes"
+	}
+	return JWT(role, serviceAccount, mount)
+}
+
+type jwtFile struct{ role, path, mount string }
+
+func (j *jwtFile) login(ctx context.Context, c *client) (*auth, error) {
+	token, err := fileOf(j.path)
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]string{"role": j.role}
+	if err := token.Use(func(b []byte) error { body["jwt"] = string(b); return nil }); err != nil {
+		return nil, fmt.Errorf("vault: the JWT: %w", err)
+	}
+	return loginAt(ctx, c, j.mount, body)
+}
+
+func loginAt(ctx context.Context, c *client, mount string, body map[string]string) (*auth, error) {
+	a, err := c.do(ctx, http.MethodPost, "auth/"+mount+"/login", secrets.Secret{}, body)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("vault: logging in at %s: %w", mount, err)
+	case a.Auth == nil || a.Auth.Token == "":
+		return nil, fmt.Errorf("vault: logging in at %s gave no token", mount)
+	}
+	return a.Auth, nil
+}
+
+// fileOf reads a small file that holds a secret.
+func fileOf(path string) (secrets.Secret, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return secrets.Secret{}, fmt.Errorf("vault: %w", err)
+	}
+	value := strings.TrimSpace(string(text))
+	if value == "" || len(value) > 64<<10 {
+		return secrets.Secret{}, fmt.Errorf("vault: the file %s is empty or too large", path)
+	}
+	return secrets.NewSecret([]byte(value)), nil
+}

@@ -1,0 +1,119 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// as sends a request with the token of a tool, or the provider's own for "". Where Vault
+// denies it and the token turns out to have ended, it is sent once more with a new one.
+func (p *provider) as(ctx context.Context, tool, method, path string, body any) (*answer, *token, error) {
+	s, err := p.sessionOf(tool)
+	if err != nil {
+		return nil, nil, err
+	}
+	for again := false; ; again = true {
+		t, err := s.get(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		a, err := p.client.do(ctx, method, path, t.value, body)
+		if !denied(err) || again || !p.ended(ctx, t) {
+			return a, t, err
+		}
+		s.forget(t)
+	}
+}
+
+func denied(err error) bool {
+	refused, is := errors.AsType[*refusal](err)
+	return is && refused.status == http.StatusForbidden
+}
+
+// ended asks whether a token is there any more.
+func (p *provider) ended(ctx context.Context, t *token) bool {
+	_, err := p.client.do(ctx, http.MethodGet, "auth/token/lookup-self", t.value, nil)
+	return denied(err)
+}
+
+// keepEvery is how often tokens are looked after.
+const keepEvery = time.Second
+
+// keep looks after the tokens until the provider is closed.
+func (p *provider) keep() {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+		for _, s := range p.sessions() {
+			s.turn()
+		}
+	}
+}
+
+// sessions are the provider's own, and those of its tools.
+func (p *provider) sessions() []*session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := []*session{p.session}
+	for _, s := range p.tools {
+		all = append(all, s)
+	}
+	return all
+}
+
+// mostTools bounds the tools that have a token of their own.
+const mostTools = 1024
+
+// sessionOf is what keeps the token of a tool.
+func (p *provider) sessionOf(tool string) (*session, error) {
+	if tool == "" || p.options.ToolPolicies == nil {
+		return p.session, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.tools[tool]
+	if s == nil {
+		if len(p.tools) >= mostTools {
+			return nil, fmt.Errorf("vault: %d tools have a token of their own, and no more can", mostTools)
+		}
+		s = &session{client: p.client, login: &childOf{p, tool}, now: p.session.now, budget: p.session.budget}
+		p.tools[tool] = s
+	}
+	return s, nil
+}
+
+// childOf is a login with the provider's token, for one with less.
+type childOf struct {
+	p    *provider
+	tool string
+}
+
+func (c *childOf) login(ctx context.Context, client *client) (*auth, error) {
+	policies := c.p.options.ToolPolicies(c.tool)
+	if len(policies) == 0 {
+		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s", c.tool)
+	}
+	lifetime := fmt.Sprintf("%ds", int(c.p.options.ToolLifetime/time.Second))
+	a, _, err := c.p.as(ctx, "", http.MethodPost, "auth/token/create", map[string]any{
+		"policies": policies, "ttl": lifetime, "explicit_max_ttl": lifetime, "renewable": false,
+		"display_name": "safemcp-" + c.tool, "meta": map[string]string{"tool": c.tool},
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("vault: a token for the tool %s: %w", c.tool, err)
+	case a.Auth == nil || a.Auth.Token == "":
+		return nil, fmt.Errorf("vault: no token was made for the tool %s", c.tool)
+	}
+	a.Auth.Renewable = false
+	return a.Auth, nil
+}
+
+var _ Login = (*childOf)(nil)
