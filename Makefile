@@ -16,16 +16,20 @@ ifdef SAFEMCP_CORPORA
 export SAFEMCP_CORPORA
 endif
 
-# The root module and every nested one that holds code; tools/ holds versions only.
-MODULES := . $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path '*/testdata/*' -not -path '*/.*' | sort))
+# The root module and every nested one that holds code; tools/ and internal/vaultserver/ hold versions only.
+MODULES := . $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './tools/*' -not -path './internal/vaultserver/*' -not -path '*/testdata/*' -not -path '*/.*' | sort))
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 
 .PHONY: help
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name what; do printf 'make %-11s %s\n' "$$name" "$$what"; done
 
+.PHONY: vault
+vault: ## build the Vault that the tests run, which takes some minutes the first time
+	@./internal/vaultserver/build.sh >/dev/null
+
 .PHONY: test
-test: ## vet, then every test of every module, with the race detector
+test: vault ## vet, then every test of every module, with the race detector
 	@for m in $(MODULES); do ( cd $$m; go vet ./...; go test -race $(TESTFLAGS) ./... ); done
 
 .PHONY: lint

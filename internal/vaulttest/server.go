@@ -136,7 +136,7 @@ func (s *Server) run() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.until("Vault answers", func() bool {
+	s.Until("Vault answers", func() bool {
 		res, err := s.client.Get(s.Address + "/v1/sys/seal-status")
 		if err != nil {
 			return false
@@ -146,8 +146,9 @@ func (s *Server) run() {
 	})
 }
 
-// until waits for something that another process does.
-func (s *Server) until(what string, done func() bool) {
+// Until waits for something that Vault does by itself, and ends the test where that takes
+// longer than a minute.
+func (s *Server) Until(what string, done func() bool) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -181,7 +182,7 @@ func (s *Server) Seal() {
 func (s *Server) Unseal() {
 	s.t.Helper()
 	s.must(http.MethodPut, "sys/unseal", map[string]any{"key": s.key}, nil)
-	s.until("Vault is unsealed", func() bool {
+	s.Until("Vault is unsealed", func() bool {
 		res, err := s.client.Get(s.Address + "/v1/sys/health")
 		if err != nil {
 			return false
@@ -306,7 +307,7 @@ func (s *Server) do(method, path string, body map[string]any, out any) error {
 	}
 	req.Header.Set("X-Vault-Token", s.RootToken)
 	if s.wrap != "" {
-		req.Header.Set("X-Vault-Wrap-TTL", s.wrap)
+		req.Header.Set("X-Vault-Wrap-Ttl", s.wrap)
 	}
 	res, err := s.client.Do(req)
 	if err != nil {

@@ -160,8 +160,7 @@ func (c *client) send(ctx context.Context, method, path string, token secrets.Se
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		var inner *url.Error
-		if errors.As(err, &inner) { // names the path
+		if inner, is := errors.AsType[*url.Error](err); is { // names the path
 			err = inner.Err
 		}
 		return nil, &unreachable{err}
@@ -172,7 +171,7 @@ func (c *client) send(ctx context.Context, method, path string, token secrets.Se
 	case err != nil:
 		return nil, &unreachable{err}
 	case len(raw) > maxAnswer:
-		return nil, fmt.Errorf("vault: an answer is over %d bytes", maxAnswer)
+		return nil, &unreachable{fmt.Errorf("what answers there sends more than %d bytes", maxAnswer)}
 	case res.StatusCode/100 != 2:
 		return nil, &refusal{res.StatusCode}
 	}

@@ -41,7 +41,7 @@ func (g *givenToken) login(ctx context.Context, c *client) (*auth, error) {
 		return nil, err
 	}
 	out := &auth{Accessor: data.Accessor, Lifetime: data.TTL, Renewable: data.Renewable}
-	return out, g.token.Use(func(b []byte) error { out.Token = string(b); return nil }) //nolint:wrapcheck // cannot fail: it was just used
+	return out, g.token.Use(func(b []byte) error { out.Token = string(b); return nil })
 }
 
 // AppRoleOptions are what a login with an AppRole needs.

@@ -125,29 +125,36 @@ func (s *session) turn() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.budget)
 	defer cancel()
-	if t.renews {
-		begun := s.now()
-		a, err := s.client.do(ctx, http.MethodPost, "auth/token/renew-self", t.value, nil)
-		if errors.Is(err, secrets.ErrUnavailable) {
-			return // it is tried again at the next turn, and the token is good until its end
-		}
-		if err == nil && a.Auth != nil {
-			next := *t
-			next.begun, next.lifetime = begun, time.Duration(a.Auth.Lifetime)*time.Second
-			if next.expires().After(t.expires()) {
-				s.mu.Lock()
-				if s.current == t {
-					s.current = &next
-				}
-				s.mu.Unlock()
-				return
-			}
-		}
+	if t.renews && s.renew(ctx, t) {
+		return
 	}
 	if t.given {
 		return // there is no other: what is asked for after its end is refused
 	}
 	s.replace(ctx, t)
+}
+
+// renew extends the life of a token, and says whether nothing more is to be done now.
+func (s *session) renew(ctx context.Context, t *token) bool {
+	begun := s.now()
+	a, err := s.client.do(ctx, http.MethodPost, "auth/token/renew-self", t.value, nil)
+	if errors.Is(err, secrets.ErrUnavailable) {
+		return true // it is tried again at the next turn, and the token is good until its end
+	}
+	if err != nil || a.Auth == nil {
+		return false
+	}
+	next := *t
+	next.begun, next.lifetime = begun, time.Duration(a.Auth.Lifetime)*time.Second
+	if !next.expires().After(t.expires()) {
+		return false // it has reached the longest life that it may have
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == t {
+		s.current = &next
+	}
+	return true
 }
 
 // replace logs in anew and leaves the old token where that fails.

@@ -141,7 +141,7 @@ func (*Provider) String() string { return "vault.Provider" }
 // those that Binding.Check refuses, and braces in a path other than the part {tenant}.
 func (*Provider) Supports(b secrets.Binding) error {
 	if err := b.Check(); err != nil {
-		return err //nolint:wrapcheck // says what is wrong
+		return err
 	}
 	switch b.Kind() {
 	case secrets.KindKV:
@@ -219,7 +219,7 @@ func (p *provider) kv(ctx context.Context, r secrets.Request, path string) (*sec
 	if !is || text == "" {
 		return nil, fmt.Errorf("vault: %s: the field is no text, or an empty one", r.Binding)
 	}
-	return secrets.NewCredential(secrets.CredentialData{ //nolint:wrapcheck // says what is wrong
+	return secrets.NewCredential(secrets.CredentialData{
 		Binding: r.Binding, Value: secrets.NewSecret([]byte(text)), Version: fmt.Sprintf("v%d", entry.Metadata.Version),
 	})
 }
@@ -242,7 +242,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 	if end := t.expires(); !end.IsZero() && !t.renews && end.Before(expires) {
 		expires = end // the lease ends with the token that made it
 	}
-	return secrets.NewCredential(secrets.CredentialData{ //nolint:wrapcheck // says what is wrong
+	return secrets.NewCredential(secrets.CredentialData{
 		Binding: r.Binding, Value: secrets.NewSecret([]byte(user.Password)), ID: a.LeaseID, Version: a.LeaseID[strings.LastIndexByte(a.LeaseID, '/')+1:],
 		Fields:  map[string]secrets.Secret{"username": secrets.NewSecret([]byte(user.Username)), "password": secrets.NewSecret([]byte(user.Password))},
 		Expires: expires,
@@ -281,7 +281,7 @@ func (p *Provider) Renew(ctx context.Context, c *secrets.Credential) (*secrets.C
 			data.Fields[name] = value
 		}
 	}
-	return secrets.NewCredential(data) //nolint:wrapcheck // says what is wrong
+	return secrets.NewCredential(data)
 }
 
 // Revoke implements [secrets.Provider]: it ends a lease. The provider's token needs the

@@ -1,0 +1,72 @@
+//go:build unix
+
+package vault_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/safemcp/safemcp/internal/postgrestest"
+	"github.com/safemcp/safemcp/secrets"
+	"github.com/safemcp/safemcp/secrets/vault"
+)
+
+// A user of a real PostgreSQL, made by a real Vault, who can log in until the lease is
+// revoked, and cannot afterwards.
+func TestADatabaseUserLivesAsLongAsItsLease(t *testing.T) {
+	t.Parallel()
+	v, roleID, secretID := furnished(t)
+	db := postgrestest.Start(t)
+	v.Write("sys/mounts/database", map[string]any{"type": "database"})
+	v.Write("database/config/main", map[string]any{
+		"plugin_name": "postgresql-database-plugin", "allowed_roles": "readonly", "username": "postgres", "password": db.Password,
+		"connection_url": "postgresql://{{username}}:{{password}}@" + net.JoinHostPort(db.Host, db.Port) + "/postgres?sslmode=disable",
+	})
+	v.Write("database/roles/readonly", map[string]any{
+		"db_name": "main", "default_ttl": "5m", "max_ttl": "10m",
+		"creation_statements": `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}';`,
+	})
+	v.Write("sys/policies/acl/server", map[string]any{"policy": `
+path "auth/token/create" { capabilities = ["update", "sudo"] }
+path "sys/leases/revoke" { capabilities = ["update"] }
+path "database/creds/readonly" { capabilities = ["read"] }`})
+	v.Write("sys/policies/acl/tool-query", map[string]any{"policy": `path "database/creds/readonly" { capabilities = ["read"] }`})
+	p := provider(t, v, &vault.Options{Login: appRole(roleID, secretID), ToolPolicies: func(tool string) []string { return []string{"tool-" + tool} }})
+
+	request := secrets.Request{Tool: "query", Binding: secrets.Database("readonly")}
+	issue := func() (c *secrets.Credential, name, password string) {
+		t.Helper()
+		c, err := p.Issue(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		user, _ := c.Field("username")
+		_ = user.Use(func(b []byte) error { name = string(b); return nil })
+		if !db.Can(name, shown(c)) {
+			t.Errorf("%s cannot log in", name)
+		}
+		return c, name, shown(c)
+	}
+	first, name, password := issue()
+	second, other, _ := issue()
+	if name == other || first.Version() == second.Version() || first.ID() == "" || first.Expires().IsZero() {
+		t.Errorf("%s and %s, %v and %v", name, other, first, second)
+	}
+	renewed, err := p.Renew(t.Context(), first)
+	if err != nil || renewed.Expires().Before(first.Expires()) || shown(renewed) != password || renewed.ID() != first.ID() {
+		t.Errorf("renewed: %v %v", renewed, err)
+	}
+	if err := p.Revoke(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	if db.Can(name, password) || db.Run("SELECT count(*) FROM pg_roles WHERE rolname = '"+name+"'") != "0" {
+		t.Error("a user whose lease was revoked is there")
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// Vault ends the leases of a token that has ended in the background.
+	v.Until("no lease of ours is left", func() bool {
+		return len(v.List("sys/leases/lookup/database/creds/readonly")) == 0 && db.Run("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-%'") == "0"
+	})
+}
