@@ -349,7 +349,7 @@ func TestAClientThatDoesNotReadIsLetGo(t *testing.T) {
 		func(context.Context, *mcp.CallToolRequest, cityArgs) (*mcp.CallToolResult, any, error) {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: strings.Repeat("a", 32<<20)}}}, nil, nil
 		})
-	e, url := serveOn(t, s, &HTTPOptions{InsecureAnonymous: "a test", WriteTimeout: 100 * time.Millisecond})
+	e, url := serveOn(t, s, &HTTPOptions{InsecureAnonymous: "a test", WriteTimeout: 2 * time.Second})
 	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)

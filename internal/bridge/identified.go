@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -36,10 +37,22 @@ func (c *identifiedConn) Read(ctx context.Context) (jsonrpc.Message, error) {
 	msg, err := c.Connection.Read(ctx)
 	if req, ok := msg.(*jsonrpc.Request); ok && err == nil {
 		caller := c.caller
-		if id, err := json.Marshal(req.ID.Raw()); err == nil && req.IsCall() {
-			caller.Request = string(id)
+		if req.IsCall() {
+			caller.Request = idText(req.ID)
 		}
 		req.Extra = caller.Extra()
 	}
 	return msg, err //nolint:wrapcheck // the SDK looks for io.EOF
+}
+
+// idText is a request's id in its JSON form.
+func idText(id jsonrpc.ID) string {
+	if n, is := id.Raw().(int64); is {
+		return strconv.FormatInt(n, 10)
+	}
+	raw, err := json.Marshal(id.Raw())
+	if err != nil { // a string always marshals
+		return ""
+	}
+	return string(raw)
 }
