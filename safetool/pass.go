@@ -245,17 +245,30 @@ func (p *pass) prepare(ctx context.Context) error {
 			Server: p.server.identity.Name, Tool: p.feature.name, Caller: who.ID, Tenant: who.Tenant, Binding: wanted[name],
 		})
 		if err != nil {
-			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: Problem{
-				Code: CodeCredentialsUnavailable, Category: CategoryUpstream, Retry: true,
-				Message: fmt.Sprintf("The credentials that %s needs are not available at the moment. Nothing was done.", p.feature.name),
-				Hint:    "Try again later.",
-			}}
+			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: noCredentials(p.feature.name, err)}
 		}
 		issued[name] = c
 		p.credentials = append(p.credentials, audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
 	}
 	p.call.lend(issued)
 	return nil
+}
+
+// noCredentials says whether it makes sense to try again: not where there is nothing
+// that could be issued.
+func noCredentials(feature string, err error) Problem {
+	if errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrUnsupported) {
+		return Problem{
+			Code: CodeCredentialsUnavailable, Category: CategoryServer,
+			Message: fmt.Sprintf("The credentials that %s needs are not there. Nothing was done.", feature),
+			Hint:    "Whoever runs the server has to provide them: tell them the reference.",
+		}
+	}
+	return Problem{
+		Code: CodeCredentialsUnavailable, Category: CategoryUpstream, Retry: true,
+		Message: fmt.Sprintf("The credentials that %s needs are not available at the moment. Nothing was done.", feature),
+		Hint:    "Try again later.",
+	}
 }
 
 // continues checks the state of a later round, and refuses answers that nobody

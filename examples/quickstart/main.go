@@ -1,5 +1,5 @@
 // Quickstart is a guarded MCP server to copy from: six tools, an audit log, and a
-// credential from an encrypted file. Put it under an MCP client as
+// credential from an encrypted file, or from a Vault where VAULT_ADDR names one. Put it under an MCP client as
 //
 //	go run github.com/safemcp/safemcp/examples/quickstart -audit ./audit
 //
@@ -21,7 +21,6 @@ import (
 	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/secrets"
-	"github.com/safemcp/safemcp/secrets/agefile"
 	"github.com/safemcp/safemcp/serve"
 )
 
@@ -51,16 +50,13 @@ func run(ctx context.Context) (err error) {
 	}
 	defer closing(&err, trail.Close)
 
-	// The credentials: an encrypted file, made on first run.
-	store, err := agefile.Open(filepath.Join(*home, "secrets.age"), nil)
+	// The credentials: from a Vault, or from an encrypted file.
+	provider, closeProvider, err := credentials(ctx, *home)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, store.Close)
-	if err := store.EnsureRandom(ctx, "quickstart/share", "key", 32); err != nil {
-		return err
-	}
-	broker := secrets.NewBroker(store, nil)
+	defer closing(&err, closeProvider)
+	broker := secrets.NewBroker(provider, nil)
 
 	server, err := newServer(trail, broker, *faults)
 	if err != nil {
