@@ -40,7 +40,9 @@
 // A panic in a handler or in middleware is answered, recorded with its stack, and
 // the server lives on. Beyond recover's reach, and so the end of the process, are
 // a panic in a goroutine that a handler started itself, concurrent writes to a
-// map, exhausted memory or stack, and os.Exit. A handler that ignores its context
+// map, exhausted memory or stack, and os.Exit. runtime.Goexit, which testing's
+// FailNow calls, is answered in a handler; in middleware, an Authorizer or a method of
+// a result it is recorded, and the client waits for its answer in vain. A handler that ignores its context
 // runs on after its caller was answered; it keeps its slots until it returns, so
 // that such handlers cannot pile up, and the log says when it did.
 //

@@ -44,6 +44,13 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	p.server.running.Begin()
 	defer p.server.running.End()
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
+	settled := false
+	defer func() {
+		if !settled { // runtime.Goexit, in what is not the handler: nobody can be answered any more
+			p.close()
+			p.settle(ctx, &verdict{status: audit.StatusPanic, code: CodeInternal, cause: errGoexit.Error(), problem: internalProblem()}, cleaner)
+		}
+	}()
 	answer, err := shielded(func() (A, error) { return work(ctx) })
 	p.close()
 	if err == nil {
@@ -53,7 +60,9 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 		verdict := p.server.explain(ctx, err)
 		v = &verdict
 	}
-	if failed := p.settle(ctx, v, cleaner); failed != nil {
+	failed := p.settle(ctx, v, cleaner)
+	settled = true
+	if failed != nil {
 		v = failed
 	}
 	if v != nil {

@@ -36,7 +36,7 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	return timed(bounded, p, handler)
 }
 
-var errGoexit = errors.New("the handler ended its goroutine without returning")
+var errGoexit = errors.New("the program's code ended its goroutine without returning (runtime.Goexit)")
 
 // timers and signals are for waiting for handlers. A timer that was stopped never
 // fires (Go 1.23).
@@ -65,15 +65,17 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 	h := &handoff{err: errGoexit}
 	done, _ := signals.Get().(chan struct{})
 	go func() {
-		defer func() {
-			if v := recover(); v != nil {
-				h.err = recovered(v)
-			}
+		defer func() { // by itself: whatever ends the goroutine, the caller is told
 			if h.ended.CompareAndSwap(handlerRunning, handlerReturned) {
 				done <- struct{}{}
 				return
 			}
 			p.late(h.err)
+		}()
+		defer func() {
+			if v := recover(); v != nil {
+				h.err = recovered(v)
+			}
 		}()
 		h.answer, h.err = handler(ctx)
 	}()
