@@ -163,10 +163,11 @@ func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
 func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
 	c := s.newCleaner(0)
 	out := *p
+	out.Code, out.Category = c.text(p.Code), Category(c.text(string(p.Category)))
 	out.Message, out.Hint, out.Reference = c.text(p.Message), c.text(p.Hint), reference
 	out.Fields = nil
 	for _, f := range p.Fields {
-		f.Message = c.text(f.Message)
+		f.Path, f.Rule, f.Message = c.text(f.Path), c.text(f.Rule), c.text(f.Message)
 		allowed := make([]string, len(f.Allowed))
 		for i, a := range f.Allowed {
 			allowed[i] = c.text(a)

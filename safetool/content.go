@@ -72,7 +72,7 @@ func (c *cleaner) annotations(own *mcp.Annotations) *mcp.Annotations {
 func (c *cleaner) icons(own []mcp.Icon) []mcp.Icon {
 	var out []mcp.Icon
 	for _, icon := range own {
-		icon.Source, icon.MIMEType = c.text(icon.Source), c.text(icon.MIMEType)
+		icon.Source, icon.MIMEType, icon.Theme = c.text(icon.Source), c.text(icon.MIMEType), mcp.IconTheme(c.text(string(icon.Theme)))
 		sizes := make([]string, len(icon.Sizes))
 		for i, size := range icon.Sizes {
 			sizes[i] = c.text(size)

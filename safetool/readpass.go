@@ -130,7 +130,7 @@ func (p *pass) cleanPrompt(c *cleaner, own *mcp.GetPromptResult) (*mcp.GetPrompt
 		if err != nil {
 			return nil, err
 		}
-		out.Messages = append(out.Messages, &mcp.PromptMessage{Role: m.Role, Content: content})
+		out.Messages = append(out.Messages, &mcp.PromptMessage{Role: mcp.Role(c.text(string(m.Role))), Content: content})
 	}
 	return out, c.within()
 }

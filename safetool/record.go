@@ -45,7 +45,7 @@ func (s *Server) recordOnce(ctx context.Context, e *audit.Event) error {
 
 // redactEvent takes issued secrets out of whatever in an event is not ours.
 func (s *Server) redactEvent(e *audit.Event) {
-	for _, text := range []*string{&e.Outcome.Cause, &e.Outcome.Stack, &e.Decision.Reason, &e.MCP.Resource} {
+	for _, text := range []*string{&e.Outcome.Code, &e.Outcome.Cause, &e.Outcome.Stack, &e.Decision.Reason, &e.MCP.Resource} {
 		if *text != "" {
 			*text, _ = s.options.Secrets.RedactString(*text)
 		}
