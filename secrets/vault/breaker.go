@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -53,14 +52,13 @@ func (b *breaker) enter() error {
 	return nil
 }
 
-// leave says how a request that was let in ended. One that its caller gave up says
-// nothing of Vault.
-func (b *breaker) leave(ctx context.Context, err error) {
+// leave says how a request that was let in ended, or that its caller gave it up.
+func (b *breaker) leave(err error, gone bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
 	switch {
-	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
+	case gone:
 	case errors.Is(err, secrets.ErrUnavailable):
 		b.failures++
 		b.last = err

@@ -131,8 +131,12 @@ func (c *client) do(ctx context.Context, method, path string, token secrets.Secr
 	if err := c.breaker.enter(); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	a, err := c.send(ctx, method, path, token, body)
-	c.breaker.leave(ctx, err)
+	// A caller who had no time, or went away, says nothing of Vault: else one tool of
+	// little patience would close it to all others.
+	gone := ctx.Err() != nil && (errors.Is(ctx.Err(), context.Canceled) || time.Since(begun) < c.http.Timeout/2)
+	c.breaker.leave(err, gone)
 	return a, err
 }
 

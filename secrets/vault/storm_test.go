@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -78,4 +79,33 @@ func TestAStormGetsFewRequests(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { close(stop) })
+}
+
+// Callers of little patience do not close a slow Vault to others.
+func TestTheImpatientDoNotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	slow := make(chan struct{})
+	p, requests := stormy(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-slow:
+			_, _ = w.Write([]byte(`{"data":{"accessor":"a","ttl":60,"data":{"key":"a-value-of-the-test"},"metadata":{"version":1}}}`))
+		case <-r.Context().Done():
+		}
+	})
+	request := secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}
+	close(slow) // the login
+	if _, err := p.Issue(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, _ = p.Issue(ctx, request)
+		ctx, cancel = context.WithTimeout(t.Context(), time.Nanosecond)
+		_, _ = p.Issue(ctx, request)
+		cancel()
+	}
+	if _, err := p.Issue(t.Context(), request); err != nil {
+		t.Errorf("after %d requests: %v", requests.Load(), err)
+	}
 }
