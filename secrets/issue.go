@@ -88,7 +88,7 @@ func (b *broker) accept(binding Binding, c *Credential) error {
 		return fmt.Errorf("secrets: the provider gave neither a credential for %s nor an error", binding)
 	case c.binding != binding:
 		return fmt.Errorf("secrets: the provider gave a credential for %s where %s was asked for", c.binding, binding)
-	case len(c.values()) == 0:
+	case c.empty():
 		return fmt.Errorf("secrets: the provider gave a credential for %s without a value", binding)
 	case expired(c, b.now()):
 		return fmt.Errorf("secrets: the provider gave a credential for %s that has expired", binding)
