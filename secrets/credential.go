@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 // maxName bounds versions, accessors and names of fields, in bytes.
@@ -90,7 +92,7 @@ func checkPublic(what, s string) error {
 // to be told from chance do not count.
 func (c *Credential) shows(text string) bool {
 	for _, v := range c.values() {
-		if len(v) >= minValue && bytes.Contains([]byte(text), v) {
+		if len(v) >= scan.MinValue && bytes.Contains([]byte(text), v) {
 			return true
 		}
 	}
