@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 const (
@@ -37,7 +39,7 @@ type Broker struct {
 type broker struct {
 	provider Provider
 	options  Options
-	watch    *watchlist
+	watch    *scan.Set
 	slots    chan struct{}
 	now      func() time.Time
 	closing  chan struct{} // one Close at a time
@@ -51,7 +53,7 @@ func NewBroker(provider Provider, o *Options) *Broker {
 		panic("secrets: NewBroker needs a Provider: agefile.Open gives one that needs nothing else")
 	}
 	b := &broker{
-		provider: provider, watch: newWatchlist(), now: time.Now,
+		provider: provider, watch: scan.New(o != nil && o.InsecureShortValues != ""), now: time.Now,
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
 		leases: &leases{held: map[lease]*holding{}, most: maxLeases},
 	}
@@ -150,24 +152,16 @@ func (b *Broker) Redact(text []byte) (clean []byte, found []string) {
 	if in == nil {
 		return text, nil
 	}
-	return in.watch.redact(text)
+	return in.watch.Redact(text)
 }
 
 // RedactString is Redact for a string.
 func (b *Broker) RedactString(text string) (clean string, found []string) {
 	in := b.inner()
-	if in == nil || len(text) < minShort || !in.watch.any.Load() {
+	if in == nil {
 		return text, nil
 	}
-	s, _ := scratches.Get().(*scratch)
-	s.input = append(s.input[:0], text...)
-	out, found := in.watch.redact(s.input)
-	clean = text
-	if found != nil {
-		clean = string(out)
-	}
-	s.free()
-	return clean, found
+	return in.watch.RedactString(text)
 }
 
 // InsecureShortValues returns the reason given in the options, and "" where short

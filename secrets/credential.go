@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 // maxName bounds versions, accessors and names of fields, in bytes.
@@ -114,7 +116,7 @@ func (c *Credential) empty() bool { return c.value.IsZero() && len(c.fields) == 
 // to be told from chance do not count.
 func (c *Credential) shows(text string) bool {
 	for _, v := range c.values() {
-		if len(v) >= minValue && bytes.Contains([]byte(text), v) {
+		if len(v) >= scan.MinValue && bytes.Contains([]byte(text), v) {
 			return true
 		}
 	}

@@ -70,10 +70,7 @@ func (b *broker) register(c *Credential) error {
 	label := c.binding.label()
 	var first error
 	for _, value := range c.values() {
-		err := checkValue(value, label, b.options.InsecureShortValues != "")
-		if err == nil {
-			err = b.watch.add(value, label, c.expires, b.now())
-		}
+		err := b.watch.Add(value, label, c.expires)
 		if first == nil {
 			first = err
 		}
@@ -204,6 +201,6 @@ func (b *broker) hide(err error) error {
 }
 
 func (b *broker) clean(text string) string {
-	out, _ := b.watch.redact([]byte(text))
-	return string(out)
+	out, _ := b.watch.RedactString(text)
+	return out
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// sweep is how often expired credentials are dropped.
+const sweep = time.Minute
+
 // maxLeases bounds how many credentials may wait to be revoked at the same time.
 const maxLeases = 1 << 16
 
