@@ -29,6 +29,7 @@ type pass struct {
 
 	raw         json.RawMessage // the arguments as sent
 	credentials []audit.Credential
+	lent        map[string]*secrets.Credential
 
 	inside    sync.Mutex // held while the handler's part of the pass runs
 	over      bool       // nothing of it may start any more
@@ -248,9 +249,10 @@ func (p *pass) prepare(ctx context.Context) error {
 		return nil
 	}
 	issued := make(map[string]*secrets.Credential, len(wanted))
+	p.lent = issued // also where one of several fails
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		who := &p.caller.Principal
-		c, err := p.server.options.Secrets.Issue(ctx, secrets.Request{
+		c, err := p.server.options.Secrets.Acquire(ctx, secrets.Request{
 			Server: p.server.identity.Name, Tool: p.feature.name, Caller: who.ID, Tenant: who.Tenant, Binding: wanted[name],
 		})
 		if err != nil {
@@ -261,6 +263,13 @@ func (p *pass) prepare(ctx context.Context) error {
 	}
 	p.call.lend(issued)
 	return nil
+}
+
+// giveBack says that the handler has returned, and so needs its credentials no more.
+func (p *pass) giveBack() {
+	for _, c := range p.lent {
+		p.server.options.Secrets.Release(c)
+	}
 }
 
 // noCredentials says whether it makes sense to try again: not where there is nothing

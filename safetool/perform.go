@@ -31,6 +31,7 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	bounded := newPatience(ctx, p.feature.limits.Timeout)
 	defer bounded.end()
 	if err := p.prepare(bounded); err != nil {
+		p.giveBack()
 		return answer, err
 	}
 	return timed(bounded, p, handler)
@@ -72,6 +73,7 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 			}
 			p.late(h.err)
 		}()
+		defer p.giveBack()
 		defer func() {
 			if v := recover(); v != nil {
 				h.err = recovered(v)

@@ -113,7 +113,17 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	if err := s.wireSDK(impl); err != nil {
 		return nil, err
 	}
+	s.options.Secrets.Watch(s.noticeOfSecrets)
 	return s, s.recordOptOuts()
+}
+
+// noticeOfSecrets records what happens to credentials between calls.
+func (s *Server) noticeOfSecrets(n secrets.Notice) {
+	reason := n.Reason
+	if n.Tool != "" {
+		reason = n.Tool + ": " + reason
+	}
+	_ = s.notice(context.Background(), "secrets", string(n.Kind), reason) // logged by record
 }
 
 func logHandler(l *slog.Logger) slog.Handler {

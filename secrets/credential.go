@@ -28,6 +28,17 @@ type Credential struct {
 	id      string
 	expires time.Time
 	origin  Origin
+
+	generation *generation // nil where no broker has it
+	issued     *Credential // what the provider gave, where this is the broker's copy of it
+}
+
+// root is what the provider gave.
+func (c *Credential) root() *Credential {
+	if c.issued != nil {
+		return c.issued
+	}
+	return c
 }
 
 // An Origin is what the store of a credential has on its own record of having issued

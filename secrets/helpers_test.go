@@ -82,7 +82,7 @@ func holding(t testing.TB, values ...string) *secrets.Broker {
 	for i, value := range values {
 		path := fmt.Sprint("v", i)
 		provider.values[path] = value
-		if _, err := broker.Issue(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
+		if _, err := broker.Acquire(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
 			t.Fatal(err)
 		}
 	}

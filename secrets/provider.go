@@ -47,6 +47,9 @@ var (
 	ErrDenied       = errors.New("the store of credentials denies it")
 	ErrNotRenewable = errors.New("the credential cannot be renewed")
 	ErrUnsupported  = errors.New("this kind of credential is not supported")
+	// ErrRejected: the far end does not take the credential. What a [Pool] lends its
+	// resources to wraps its error in this where it was told so, and nothing was done.
+	ErrRejected = errors.New("the credential was refused where it was used")
 	// ErrUnavailable: the provider cannot do its work at the moment, and may later.
 	ErrUnavailable = errors.New("the store of credentials is not available")
 )

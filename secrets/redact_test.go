@@ -12,7 +12,7 @@ func TestShortValuesNeedAReason(t *testing.T) {
 	provider := &fixed{values: map[string]string{"five": "12345", "three": "xyz", "eight": "abcdefgh"}}
 	b := secrets.NewBroker(provider, &secrets.Options{InsecureShortValues: "the PIN of a device"})
 	for path := range provider.values {
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
+		if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
 			t.Fatal(err)
 		}
 	}
