@@ -35,7 +35,9 @@ func (b *Broker) Acquire(ctx context.Context, request Request) (*Credential, err
 
 // Release gives back what Acquire returned, once. The credential is not to be used
 // afterwards; nil, and one that is no broker's, is nothing to give back.
-func (b *Broker) Release(c *Credential) {
+func (*Broker) Release(c *Credential) { release(c) }
+
+func release(c *Credential) {
 	if c == nil || c.generation == nil {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 type entry struct {
 	key  key
 	lent atomic.Pointer[lent]
-	used atomic.Bool // since it was confirmed
+	used atomic.Bool // since the keeper looked
 
 	mu        sync.Mutex
 	dead      bool // taken out of the cache
@@ -23,6 +23,7 @@ type entry struct {
 	confirmed time.Duration // when the store was asked what it answered last
 	lifetime  time.Duration // that the credential was issued for; zero has no end
 	failures  int           // in a row
+	usedAt    time.Duration // when the keeper last saw that it was used
 	suspect   *generation   // refused where it was used
 	doubted   time.Duration // when
 

@@ -3,7 +3,6 @@ package secrets
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,8 +12,10 @@ const (
 	// pace is the time between two things that the keeper begins: it sends at most a
 	// hundred requests in a second, whatever there is to do.
 	pace = 10 * time.Millisecond
-	// revokeAgain is how long after one that failed a revocation is tried again.
-	revokeAgain = 5 * time.Second
+	// revokeAgain is how long after one that failed a revocation is tried again, at
+	// first; it is doubled each time, up to a minute.
+	revokeAgain      = 5 * time.Second
+	revokeAtLeastOft = time.Minute
 	// longestWait is how long the keeper sleeps while there is something left to do.
 	longestWait = time.Hour
 )
@@ -26,15 +27,21 @@ type keeper struct {
 
 	mu       sync.Mutex
 	due      dueHeap
-	draining map[*Credential]time.Duration // what is to be revoked, and not before when
+	draining map[*Credential]*drain // what is to be revoked
 	wake     chan struct{}
 	stop     chan struct{}
 	stopped  bool
 	running  bool
 }
 
+// A drain is a revocation that is due.
+type drain struct {
+	notBefore time.Duration
+	failures  int
+}
+
 func newKeeper(b *broker) *keeper {
-	return &keeper{broker: b, draining: map[*Credential]time.Duration{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	return &keeper{broker: b, draining: map[*Credential]*drain{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
 // schedule has e looked at when its time has come.
@@ -54,7 +61,7 @@ func (k *keeper) schedule(e *entry, at time.Duration) {
 // drain has c revoked once no call has it.
 func (k *keeper) drain(c *Credential) {
 	k.mu.Lock()
-	k.draining[c] = 0
+	k.draining[c] = &drain{}
 	k.start()
 	k.mu.Unlock()
 	k.nudge()
@@ -123,15 +130,15 @@ func (k *keeper) next() (work func(), wait time.Duration) {
 	defer k.mu.Unlock()
 	now := k.broker.clock()
 	wait = -1
-	for c, notBefore := range k.draining {
+	for c, d := range k.draining {
 		switch {
 		case expired(c, time.Now()):
 			delete(k.draining, c)
 			k.broker.leases.forget(c)
-		case notBefore > now:
-			wait = sooner(wait, notBefore-now)
+		case d.notBefore > now:
+			wait = sooner(wait, d.notBefore-now)
 		case c.generation.users.Load() < 0 || c.generation.endIdle():
-			k.draining[c] = now + revokeTimeout + revokeAgain
+			d.notBefore = now + revokeTimeout + revokeAgain
 			return func() { go k.revoke(c) }, 0
 		default: // a call has it: Release wakes us, and what ends in time needs nothing
 			end := longestWait
@@ -177,38 +184,41 @@ func (k *keeper) revoke(c *Credential) {
 	defer cancel()
 	err := b.revoke(ctx, c)
 	k.mu.Lock()
-	if err == nil {
+	d := k.draining[c]
+	switch {
+	case err == nil:
 		delete(k.draining, c)
 		b.leases.forget(c)
-	} else {
-		k.draining[c] = b.clock() + revokeAgain
+	case d != nil:
+		d.notBefore = b.clock() + min(revokeAgain<<min(d.failures, 6), revokeAtLeastOft)
+		d.failures++
 	}
+	first := d != nil && d.failures == 1
 	k.mu.Unlock()
-	if err != nil && !errors.Is(err, ErrUnavailable) {
+	if err != nil && first {
 		b.tell(Notice{Kind: NoticeUnrevoked, Binding: c.binding, Reason: fmt.Sprintf("%s could not be revoked, and is tried again: %v", c, err)})
 	}
 	k.nudge()
 }
 
-// turn is the keeper's look at e: an entry that is used is confirmed, one that is not
-// is let go.
+// turn is the keeper's look at e: an entry that is used is confirmed, one that was not
+// for long enough is let go.
 func (b *broker) turn(e *entry) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.dead || e.flight != nil { // the flight's end schedules it again
 		return
 	}
-	l := e.lent.Load()
-	if l != nil && e.used.Swap(false) {
-		e.flight = &flight{done: make(chan struct{})}
-		go b.fly(e, e.flight)
-		return
+	l, now := e.lent.Load(), b.clock()
+	if e.used.Swap(false) {
+		e.usedAt = now
 	}
-	if l == nil || l.credential.generation.endIdle() {
+	idle := now-e.usedAt >= b.options.Confirm
+	if l == nil || (idle && l.credential.generation.endIdle()) { // a long call may have it
 		b.letGo(e, l)
 		return
 	}
-	e.flight = &flight{done: make(chan struct{})} // a long call has it
+	e.flight = &flight{done: make(chan struct{})}
 	go b.fly(e, e.flight)
 }
 
