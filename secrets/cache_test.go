@@ -313,6 +313,23 @@ func TestWhatAStoreDeniesIsNotUsedAnyMore(t *testing.T) {
 	}
 }
 
+// Giving back twice what nobody else has takes nothing from those who come.
+func TestGivingBackTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Minute, time.Hour)
+		b, _ := brokerOf(t, s, nil)
+		c := use(t, b, database)
+		b.Release(c)
+		b.Release(nil)
+		b.Release(made(t, secrets.CredentialData{}))
+		if again := use(t, b, database); again.ID() != c.ID() {
+			t.Errorf("got %s after %s", again.ID(), c.ID())
+		}
+		_ = b.Close(t.Context())
+	})
+}
+
 // Many that are due at once are not asked for at once.
 func TestTheKeeperIsPaced(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,11 @@ func (g *generation) acquire() bool {
 // release counts a call out, and reports whether it was the last of a generation whose
 // time is over.
 func (g *generation) release() (last bool) {
-	if g.users.Add(-1) != 0 {
+	switch n := g.users.Add(-1); {
+	case n < 0 && n > ended/2: // given back twice: the others count on the number
+		g.users.Add(1)
+		return false
+	case n != 0:
 		return false
 	}
 	g.mu.Lock()
