@@ -413,3 +413,109 @@ func TestNothingIsHandedOutThatHasEnded(t *testing.T) {
 		})
 	}
 }
+
+// A store that refuses is not asked again by each call.
+func TestAFailureIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Minute, time.Hour)
+		b, _ := brokerOf(t, s, nil)
+		s.set(func(s *store) { s.fail = fmt.Errorf("no: %w", secrets.ErrDenied) })
+		for range 1000 {
+			if _, err := b.Acquire(t.Context(), database); !errors.Is(err, secrets.ErrDenied) {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if issued, _, _ := s.counts(); issued > 11 {
+			t.Errorf("%d requests in ten seconds", issued)
+		}
+		s.set(func(s *store) { s.fail = nil })
+		time.Sleep(time.Second)
+		use(t, b, database)
+		_ = b.Close(t.Context())
+	})
+}
+
+// A store that does not stand by a lease any more has it revoked, also under the call
+// that has it.
+func TestWhatIsDeniedIsRevokedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Minute, time.Hour)
+		b, _ := brokerOf(t, s, nil)
+		c, err := b.Acquire(t.Context(), database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.set(func(s *store) { s.fail = fmt.Errorf("no: %w", secrets.ErrDenied) })
+		time.Sleep(31 * time.Second)
+		s.set(func(s *store) { s.fail = nil })
+		time.Sleep(6 * time.Second)
+		if s.knows(c.ID()) {
+			t.Error("it waits for the call")
+		}
+		b.Release(c)
+		_ = b.Close(t.Context())
+	})
+}
+
+// A renewal with other values is none: they would not be redacted under the right name,
+// and what was opened with the ones before would be taken for theirs.
+func TestARenewalKeepsTheValues(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Minute, time.Hour)
+		b := secrets.NewBroker(swapping{s}, nil)
+		notices := &told{}
+		b.Watch(notices.note)
+		first := use(t, b, database)
+		time.Sleep(29 * time.Second)
+		use(t, b, database)
+		time.Sleep(2 * time.Second)
+		if second := use(t, b, database); second.ID() == first.ID() || notices.String() != "[ended]" {
+			t.Errorf("got %v after %v, told %s", second, first, notices)
+		}
+		_ = b.Close(t.Context())
+	})
+}
+
+// swapping is a store whose renewals have another value.
+type swapping struct{ *store }
+
+func (s swapping) Renew(_ context.Context, c *secrets.Credential) (*secrets.Credential, error) {
+	return secrets.NewCredential(secrets.CredentialData{Binding: c.Binding(), ID: c.ID(), Version: c.Version(), Expires: time.Now().Add(time.Hour), Value: secrets.NewSecret([]byte(canary + "-swapped"))})
+}
+
+// Values that were rotated away are looked for during a day, and not for ever: their
+// memory is bounded.
+func TestOldValuesAreForgottenAfterADay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(0, 0)
+		b, _ := brokerOf(t, s, nil)
+		use(t, b, stored)
+		for range 10 {
+			s.set(func(s *store) { s.version++ })
+			time.Sleep(time.Hour)
+			use(t, b, stored)
+		}
+		old := canary + "-0002"
+		if clean, _ := b.RedactString(old); clean == old {
+			t.Error("forgotten after hours")
+		}
+		for range 30 {
+			s.set(func(s *store) { s.version++ })
+			time.Sleep(time.Hour)
+			use(t, b, stored)
+		}
+		if clean, _ := b.RedactString(old); clean != old {
+			t.Error("kept for ever")
+		}
+		now := fmt.Sprintf("%s-%04d", canary, s.version)
+		if clean, _ := b.RedactString(now); clean == now {
+			t.Error("the current one is forgotten")
+		}
+		_ = b.Close(t.Context())
+	})
+}
