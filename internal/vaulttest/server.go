@@ -232,6 +232,18 @@ func (s *Server) Wrap(path string) string {
 	return out.Info.Token
 }
 
+// Token makes a token with those policies, which no other is the parent of.
+func (s *Server) Token(policies ...string) string {
+	s.t.Helper()
+	var out struct {
+		Auth struct {
+			Token string `json:"client_token"`
+		} `json:"auth"`
+	}
+	s.must(http.MethodPost, "auth/token/create-orphan", map[string]any{"policies": policies, "ttl": "1h"}, &out)
+	return out.Auth.Token
+}
+
 // Read reads a path with the root token.
 func (s *Server) Read(path string) map[string]any {
 	s.t.Helper()

@@ -155,7 +155,7 @@ func (h *heir) end(ctx context.Context, e entry) error {
 
 var (
 	accessorForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-	leaseForm    = regexp.MustCompile(`^[!-~]{1,1024}$`)
+	leaseForm    = regexp.MustCompile(`^[!-~]{1,512}$`)
 )
 
 // read returns the entries of a journal that is that of the same Vault. A last line that
