@@ -357,4 +357,3 @@ path "sys/leases/revoke" { capabilities = ["update"] }`})
 		t.Errorf("%d requests", n)
 	}
 }
-

@@ -1,6 +1,6 @@
 // Package vault issues credentials from a HashiCorp Vault, or an OpenBao, which has the
-// same API: stored values (KV version 2) and users of a database that are made for the
-// occasion.
+// same API: stored values (KV version 2), users of a database that are made for the
+// occasion, and keys (transit) that sign, hash, encrypt and decrypt without leaving Vault.
 //
 //	provider, err := vault.New("https://vault.example.org:8200", &vault.Options{
 //		Login: vault.AppRole(vault.AppRoleOptions{RoleID: roleID, SecretIDFile: "/run/secrets/vault", Wrapped: true}),
@@ -15,8 +15,27 @@
 // life are over, and logs in again when it has ended. With Options.ToolPolicies each
 // tool works with a child token of its own, which has those policies alone and a life
 // that cannot be extended. Revoking the provider's token ends all of them, and with
-// them every lease that they made: Close does. A caller's own token is never sent to
-// Vault.
+// them every lease that they made: Close does. A credential says that it ends no later
+// than the token that it was made with. A caller's own token is never sent to Vault.
+//
+// # Journal
+//
+// A process that is killed revokes nothing. With Options.Journal each process writes the
+// accessors of its tokens into a file of its own, on disk before a token is used, and
+// holds it locked while it lives; with a token that was given, which is not ours to
+// revoke, its leases. Whichever process next uses Vault with the same directory revokes
+// what is in the files that nobody holds, and goes on trying while Vault is away. An
+// accessor and a lease's name can be ended with by those whose token may, and not be
+// used. What is lost is a token that Vault made and that the process had not read yet
+// when it was killed: it lives until its time is over.
+//
+// # Keys
+//
+// A binding made with [secrets.Transit] gives a [secrets.Key]. Each use of it is a request
+// with the tool's own token, so Vault's audit log has each, under the accessor that the
+// credential's [secrets.Origin] names: one credential may be used often, and a request of
+// its own is that which looked the key up. A message, a digest or a plaintext has 512 KiB
+// at most.
 //
 // # Paths
 //
@@ -28,9 +47,18 @@
 // # Trouble
 //
 // A request has 3 seconds and one attempt. A Vault that cannot be reached, is sealed,
-// is a standby or asks for patience makes every Issue fail with [secrets.ErrUnavailable];
-// after three such failures one request is tried now and then, from every quarter of a
-// second to every five, and all others fail at once.
+// is a standby that cannot hand a request on, is slow or asks for patience makes every
+// Issue fail with [secrets.ErrUnavailable]; after three such failures one request is tried
+// now and then, from every quarter of a second to every five, and all others fail at once.
+// How long Vault asks to be left alone (Retry-After) is kept to, up to those five seconds.
+// A database that cannot be reached is one for itself, and closes Vault to nobody else. A
+// login that is refused is tried again at that pace, too.
+//
+// A token that was revoked is replaced when Vault denies something to it. What the policies
+// do not allow, and a login that is refused, is [secrets.ErrDenied]; a value, a role, a key
+// or a lease that is not there any more [secrets.ErrNotFound]. Calls notice each of these by
+// themselves, Renew the end of a lease, and [Provider.Healthy] within 2 seconds what no
+// call has noticed.
 package vault
 
 import (
