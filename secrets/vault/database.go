@@ -30,11 +30,15 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 		p.giveBack(ctx, a.LeaseID)
 		return nil, fmt.Errorf("vault: %s: %w", r.Binding, err)
 	}
-	return secrets.NewCredential(secrets.CredentialData{
+	c, err := secrets.NewCredential(secrets.CredentialData{
 		Binding: r.Binding, Value: secrets.NewSecret([]byte(user.Password)), ID: a.LeaseID, Version: a.LeaseID[strings.LastIndexByte(a.LeaseID, '/')+1:],
 		Fields:  map[string]secrets.Secret{"username": secrets.NewSecret([]byte(user.Username)), "password": secrets.NewSecret([]byte(user.Password))},
 		Expires: expires, Origin: t.origin(a, r.Binding.Path()),
 	})
+	if err != nil {
+		p.giveBack(ctx, a.LeaseID)
+	}
+	return c, err
 }
 
 // until is when a lease of so many seconds ends: with the token that made it, at the
