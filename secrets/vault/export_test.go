@@ -1,6 +1,12 @@
 package vault
 
-import "os"
+import (
+	"os"
+	"time"
+)
+
+// InheritEvery sets how often journals are looked for.
+func InheritEvery(d time.Duration) { inheritEvery = d }
 
 // BreakJournal makes every further write to the journal fail.
 func BreakJournal(p *Provider) {
@@ -9,14 +15,4 @@ func BreakJournal(p *Provider) {
 	defer j.mu.Unlock()
 	_ = j.file.Close()
 	_ = os.RemoveAll(j.dir)
-}
-
-// LongJournal makes the journal as long as it may be before it is written anew, and
-// returns its path.
-func LongJournal(p *Provider) string {
-	j := p.state().journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.lines = 1 << 20
-	return j.path(journalEnding)
 }

@@ -22,10 +22,12 @@ import (
 // When an heir looks again: after it has looked at everything, and after Vault denied it
 // something or a file could not be read.
 const (
-	inheritEvery = 30 * time.Second
-	deniedEvery  = 5 * time.Minute
-	maxJournal   = 64 << 20 // bytes
+	deniedEvery = 5 * time.Minute
+	maxJournal  = 64 << 20 // bytes
 )
+
+// inheritEvery is a variable for tests, which have no time.
+var inheritEvery = 10 * time.Second
 
 // An heir revokes what processes have left whose journals nobody locks any more.
 type heir struct {
@@ -59,6 +61,7 @@ func (h *heir) look(ctx context.Context) time.Duration {
 	if err != nil {
 		return deniedEvery
 	}
+	h.sweep()
 	again := inheritEvery
 	for _, path := range names {
 		if path == h.p.journal.path(journalEnding) {
@@ -78,6 +81,24 @@ func (h *heir) look(ctx context.Context) time.Duration {
 		}
 	}
 	return again
+}
+
+// sweep removes locks without a journal, which those leave who are killed between the two.
+// It does so with the lock held: who has opened it to make a journal notices.
+func (h *heir) sweep() {
+	names, _ := filepath.Glob(filepath.Join(h.p.journal.dir, "*"+lockEnding))
+	for _, path := range names {
+		if _, err := os.Stat(strings.TrimSuffix(path, lockEnding) + journalEnding); !errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		lock := flock.New(path, flock.SetPermissions(0o600))
+		if locked, err := lock.TryLock(); err == nil && locked {
+			if _, err := os.Stat(strings.TrimSuffix(path, lockEnding) + journalEnding); errors.Is(err, os.ErrNotExist) {
+				_ = os.Remove(path)
+			}
+		}
+		_ = lock.Close()
+	}
 }
 
 // take revokes what is in the journal of a dead process, and removes it.
@@ -127,6 +148,7 @@ func (h *heir) take(ctx context.Context, path string) (err error) {
 	if failed > 0 {
 		return fmt.Errorf("vault: %w", first)
 	}
+	_ = os.Remove(strings.TrimSuffix(path, journalEnding) + newEnding) // of one that was being written anew
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}

@@ -43,10 +43,11 @@ type entry struct {
 	Lease     string `json:"lease,omitempty"`
 }
 
-// Endings of a journal's file and of its lock's.
+// Endings of a journal's file, of its lock's, and of the one that takes its place.
 const (
 	journalEnding = ".jsonl"
 	lockEnding    = ".lock"
+	newEnding     = ".new"
 )
 
 // slack is how many lines more than there have to be a file may have before it is
@@ -75,11 +76,8 @@ func openJournal(dir string, head entry) (*journal, error) {
 	j.lock = flock.New(j.path(lockEnding), flock.SetPermissions(0o600))
 	// The lock comes first, so that there is no moment at which the file is there and
 	// looks like that of a dead process.
-	switch locked, err := j.lock.TryLock(); {
-	case err != nil:
+	if err := j.hold(); err != nil {
 		return nil, fmt.Errorf("vault: Options.Journal: %w", err)
-	case !locked:
-		return nil, errors.New("vault: Options.Journal: a new file is locked by another process")
 	}
 	if err := j.rewrite(); err != nil {
 		_ = j.lock.Close()
@@ -87,6 +85,32 @@ func openJournal(dir string, head entry) (*journal, error) {
 		return nil, fmt.Errorf("vault: Options.Journal: %w", err)
 	}
 	return j, nil
+}
+
+// hold takes the lock, and makes sure that it is the one that others find: an heir may have
+// swept away what had no journal yet.
+func (j *journal) hold() error {
+	for range 100 {
+		locked, err := j.lock.TryLock()
+		if err != nil {
+			return err //nolint:wrapcheck // names the path
+		}
+		if locked {
+			held, err := j.lock.Stat()
+			if err != nil {
+				return err //nolint:wrapcheck // names the path
+			}
+			if found, err := os.Stat(j.path(lockEnding)); err == nil && os.SameFile(held, found) {
+				return nil
+			}
+		}
+		if err := j.lock.Close(); err != nil {
+			return err //nolint:wrapcheck // names the path
+		}
+		j.name = rand.Text()
+		j.lock = flock.New(j.path(lockEnding), flock.SetPermissions(0o600))
+	}
+	return errors.New("a new file is taken by another process each time")
 }
 
 // checkDir makes the directory, and refuses one in which others could have us revoke what
@@ -163,7 +187,7 @@ func (j *journal) rewrite() error {
 		_ = j.file.Close() // Windows replaces no file that is open
 		j.file = nil
 	}
-	next := j.path(".new")
+	next := j.path(newEnding)
 	if err := writeFile(next, text.Bytes()); err != nil {
 		return err
 	}

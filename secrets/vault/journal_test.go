@@ -41,6 +41,7 @@ func (d *doomed) options() *vault.Options {
 
 // TestMain is the doomed process where the environment says so.
 func TestMain(m *testing.M) {
+	vault.InheritEvery(100 * time.Millisecond)
 	if text := os.Getenv("SAFEMCP_TEST_DOOMED"); text != "" {
 		var d doomed
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
@@ -188,6 +189,17 @@ func TestWhatAKilledProcessLeftIsRevoked(t *testing.T) {
 		noUsers(t, v, db)
 		if n := len(v.List("auth/token/accessors")); n != before {
 			t.Errorf("%s: %d tokens are left", name, n-before)
+		}
+		if left := files(t, d.Journal); len(left) != 0 {
+			t.Errorf("%s: %v is left", name, left)
+		}
+		next := provider(t, v, d.options())
+		if err := next.Healthy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		v.Until("nothing but its own files is there", func() bool { all, _ := os.ReadDir(d.Journal); return len(all) == 2 })
+		if err := next.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 		if left, _ := os.ReadDir(d.Journal); len(left) != 0 {
 			t.Errorf("%s: %v is left", name, left)
