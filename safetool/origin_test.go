@@ -30,7 +30,9 @@ func TestACallIsJoinedWithTheStoreOfItsCredentials(t *testing.T) {
 	server, trail := newServer(t, func(o *safetool.Options) { o.Secrets = secrets.NewBroker(tracing{origin}, nil) })
 	safetool.AddTool(server, &mcp.Tool{Name: "use", Description: "Uses a credential."}, safetool.Policy{
 		Risk: safetool.ReadOnly, AnyCaller: true, Secrets: map[string]secrets.Binding{"key": secrets.KV("app/key", "value")},
-	}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) { return nil, nil, nil })
+	}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+		return nil, nil, nil
+	})
 	if res := call(t, safetooltest.NewClient(t, server), "use", nil); res.IsError {
 		t.Fatalf("%v", res.Content)
 	}

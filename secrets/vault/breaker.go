@@ -83,12 +83,9 @@ func (b *breaker) leave(err error, gone bool) {
 	}
 }
 
-// trouble returns why requests are not sent at the moment, or nil.
-func (b *breaker) trouble() error {
+// trouble says that requests are held back at the moment.
+func (b *breaker) trouble() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < failuresOpen {
-		return nil
-	}
-	return b.last
+	return b.failures >= failuresOpen
 }

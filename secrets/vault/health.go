@@ -15,7 +15,7 @@ const askEvery = 2 * time.Second
 // it cannot be reached, is sealed, is a standby that cannot hand requests on, is too slow
 // or asks for patience, or that the login is refused. It asks for a token where there is
 // none. However often it is called, it sends a request only when Vault has not answered
-// as it should for 2 seconds.
+// as it should for 2 seconds, or calls have found it in trouble.
 func (p *Provider) Healthy(ctx context.Context) error {
 	in := p.state()
 	t, err := in.session.get(ctx)
@@ -50,6 +50,8 @@ func (p *provider) toAsk() (ask bool, verdict error) {
 	defer p.mu.Unlock()
 	now := p.session.now()
 	switch {
+	case p.client.breaker.trouble(): // which bounds what is sent
+		return true, nil
 	case now.Sub(time.Unix(0, p.client.heard.Load())) < askEvery:
 		return false, nil
 	case now.Sub(p.asked) < askEvery:

@@ -202,7 +202,7 @@ func TestAKeyDoesWhatItsKindDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return second(d.Decrypt(nil, message, &rsa.PKCS1v15DecryptOptions{}))
+			return second(d.Decrypt(nil, message, &rsa.PKCS1v15DecryptOptions{})) //nolint:staticcheck // what nobody should use is refused
 		},
 	} {
 		if err := f(); !errors.Is(err, secrets.ErrUnsupported) {
