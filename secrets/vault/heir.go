@@ -19,28 +19,29 @@ import (
 	"github.com/safemcp/safemcp/secrets"
 )
 
-// When an heir looks again: after it has looked at everything, and after Vault denied it
-// something or a file could not be read.
+// Bounds of what an heir does: how soon a file is tried again after Vault denied something
+// or it could not be read, and how large it may be.
 const (
 	deniedEvery = 5 * time.Minute
 	maxJournal  = 64 << 20 // bytes
 )
 
-// inheritEvery is a variable for tests, which have no time.
+// inheritEvery is how often it is looked for what was left: a variable for tests, which
+// have no time.
 var inheritEvery = 10 * time.Second
 
 // An heir revokes what processes have left whose journals nobody locks any more.
 type heir struct {
 	p     *provider
 	next  time.Time
-	ended map[entry]bool // of files that are not done
-	told  map[string]bool
+	ended map[entry]bool       // of files that are not done
+	later map[string]time.Time // when a file that could not be done is tried again
 }
 
 // inherit looks for what was left, now and then, until ctx ends. It sends nothing before
 // the provider has a token.
 func (p *provider) inherit(ctx context.Context) {
-	h := &heir{p: p, ended: map[entry]bool{}, told: map[string]bool{}}
+	h := &heir{p: p, ended: map[entry]bool{}, later: map[string]time.Time{}}
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
@@ -57,14 +58,10 @@ func (p *provider) inherit(ctx context.Context) {
 
 // look goes through the directory once, and says when to look again.
 func (h *heir) look(ctx context.Context) time.Duration {
-	names, err := filepath.Glob(filepath.Join(h.p.journal.dir, "*"+journalEnding))
-	if err != nil {
-		return deniedEvery
-	}
 	h.sweep()
-	again := inheritEvery
-	for _, path := range names {
-		if path == h.p.journal.path(journalEnding) {
+	for _, path := range list(h.p.journal.dir, journalEnding) {
+		now := h.p.session.now()
+		if path == h.p.journal.path(journalEnding) || now.Before(h.later[path]) {
 			continue
 		}
 		switch err := h.take(ctx, path); {
@@ -73,21 +70,30 @@ func (h *heir) look(ctx context.Context) time.Duration {
 		case errors.Is(err, secrets.ErrUnavailable):
 			return keepEvery // the breaker bounds what is sent
 		case err != nil:
-			again = deniedEvery
-			if !h.told[path] {
-				h.told[path] = true
-				h.p.options.Logger.WarnContext(ctx, "vault: what a process left cannot be revoked", "journal", filepath.Base(path), "error", err.Error())
-			}
+			h.later[path] = now.Add(deniedEvery)
+			h.p.options.Logger.WarnContext(ctx, "vault: what a process left cannot be revoked", "journal", filepath.Base(path), "error", err.Error())
+		default:
+			delete(h.later, path)
 		}
 	}
-	return again
+	return inheritEvery
+}
+
+// list returns the paths of the files with an ending.
+func list(dir, ending string) (paths []string) {
+	all, _ := os.ReadDir(dir) // nothing is found where it cannot be read
+	for _, e := range all {
+		if strings.HasSuffix(e.Name(), ending) && e.Type().IsRegular() {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths
 }
 
 // sweep removes locks without a journal, which those leave who are killed between the two.
 // It does so with the lock held: who has opened it to make a journal notices.
 func (h *heir) sweep() {
-	names, _ := filepath.Glob(filepath.Join(h.p.journal.dir, "*"+lockEnding))
-	for _, path := range names {
+	for _, path := range list(h.p.journal.dir, lockEnding) {
 		if _, err := os.Stat(strings.TrimSuffix(path, lockEnding) + journalEnding); !errors.Is(err, os.ErrNotExist) {
 			continue
 		}

@@ -37,3 +37,32 @@ func TestAStandby(t *testing.T) {
 	active.Revive()
 	standby.Until("it is over", func() bool { return issue() == nil && p.Healthy(t.Context()) == nil })
 }
+
+// A quota of Vault's own is trouble that is over when the quota is.
+func TestAQuota(t *testing.T) {
+	t.Parallel()
+	v, roleID, secretID := furnished(t)
+	p := provider(t, v, &vault.Options{Login: appRole(roleID, secretID)})
+	issue := func() error {
+		_, err := p.Issue(t.Context(), secrets.Request{Tool: "share", Binding: secrets.KV("app/share", "key")})
+		return err
+	}
+	if err := issue(); err != nil {
+		t.Fatal(err)
+	}
+	v.Write("sys/quotas/rate-limit/few", map[string]any{"path": "secret/", "rate": 1, "interval": "1m"})
+	before, refused := len(v.Audit()), 0
+	for range 200 {
+		switch err := issue(); {
+		case errors.Is(err, secrets.ErrUnavailable):
+			refused++
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	if n := (len(v.Audit()) - before) / 2; refused < 190 || n > 20 {
+		t.Errorf("%d of 200 are refused, with %d requests", refused, n)
+	}
+	v.Delete("sys/quotas/rate-limit/few")
+	v.Until("it is over", func() bool { return issue() == nil })
+}
