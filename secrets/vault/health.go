@@ -27,11 +27,10 @@ func (p *Provider) Healthy(ctx context.Context) error {
 		return verdict
 	}
 	_, err = in.client.do(ctx, http.MethodGet, "auth/token/lookup-self", t.value, nil)
-	if denied(err) && why(err) == tokenEnded {
-		in.session.forget(t)
+	switch {
+	case denied(err) && in.lost(ctx, in.session, t, err):
 		_, err = in.session.get(ctx)
-	}
-	if denied(err) && why(err) != tokenEnded {
+	case denied(err):
 		err = nil // a token may be without the policy that lets it look at itself
 	}
 	if err != nil {

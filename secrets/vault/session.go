@@ -30,6 +30,7 @@ type session struct {
 	flight  *flight
 	closed  bool
 	left    bool      // closed without waiting for the flight
+	doubted time.Time // when a token was given up that may have been good
 	refused error     // what the last login was refused with
 	rest    time.Time // until when that is the answer
 	pause   time.Duration
@@ -160,6 +161,27 @@ func (s *session) forget(t *token) {
 	if s.current == t {
 		s.current = nil
 	}
+}
+
+// doubtEvery is how often a token is replaced that Vault does not say has ended.
+const doubtEvery = time.Minute
+
+// doubt says that a token may have ended before its time: it may not even look at itself,
+// which is also so where its policies do not let it. Then it is as well in a minute.
+func (s *session) doubt(t *token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.current != t {
+		return true
+	}
+	if !s.doubted.IsZero() && now.Sub(s.doubted) < doubtEvery {
+		return false
+	}
+	s.doubted = now
+	s.shelve(t) // and is revoked at the end, if it is there
+	s.current = nil
+	return true
 }
 
 // held returns the token that there is, without logging in.

@@ -132,6 +132,10 @@ func TestAProbeNotices(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		},
+		"the token revoked, in an older Vault": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errors":["permission denied"]}`))
+		},
 		"the token revoked": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte(`{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`))
@@ -321,5 +325,40 @@ func TestAVersionThatIsNotThere(t *testing.T) {
 		if err == nil || errors.Is(err, secrets.ErrUnavailable) || (want != nil && !errors.Is(err, want)) {
 			t.Errorf("%s: %v %v", text, c, err)
 		}
+	}
+}
+
+// A token that may do nothing but what it is for, not even look at itself, is not replaced
+// each time that something is denied to it.
+func TestATokenWithoutPoliciesIsNotReplacedForEver(t *testing.T) {
+	t.Parallel()
+	var logins, revoked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/login"):
+			logins.Add(1)
+			_, _ = w.Write([]byte(`{"auth":{"client_token":"hvs.the-token-of-the-test","accessor":"a","lease_duration":3600}}`))
+		case strings.HasSuffix(r.URL.Path, "/revoke-self"):
+			revoked.Add(1)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	p, err := vault.New(server.URL, &vault.Options{Login: appRole("role", "a-secret-id-of-the-test")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if _, err := p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}); !errors.Is(err, secrets.ErrDenied) {
+			t.Fatal(err)
+		}
+	}
+	if n := logins.Load(); n > 2 {
+		t.Errorf("%d logins for 100 calls that are denied", n)
+	}
+	if err := p.Close(t.Context()); err != nil || revoked.Load() != logins.Load() {
+		t.Errorf("%d tokens of %d are revoked: %v", revoked.Load(), logins.Load(), err)
 	}
 }

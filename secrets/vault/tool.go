@@ -22,21 +22,28 @@ func (p *provider) as(ctx context.Context, tool, method, path string, body any) 
 			return nil, nil, err
 		}
 		a, err := p.client.do(ctx, method, path, t.value, body)
-		if !denied(err) || again || !p.ended(ctx, t, err) {
+		if !denied(err) || again || !p.lost(ctx, s, t, err) {
 			return a, t, err
 		}
-		s.forget(t)
 	}
 }
 
-// ended asks whether a token that was denied something is there any more. Later versions
-// of Vault say so with the denial.
-func (p *provider) ended(ctx context.Context, t *token, denial error) bool {
+// lost finds out whether a token that was denied something is there any more. Later
+// versions of Vault say so with the denial; of others it is asked.
+func (p *provider) lost(ctx context.Context, s *session, t *token, denial error) bool {
 	if why(denial) == tokenEnded {
+		s.forget(t)
 		return true
 	}
 	_, err := p.client.do(ctx, http.MethodGet, "auth/token/lookup-self", t.value, nil)
-	return denied(err)
+	switch {
+	case why(err) == tokenEnded:
+		s.forget(t)
+		return true
+	case denied(err):
+		return s.doubt(t)
+	}
+	return false
 }
 
 // keepEvery is how often tokens are looked after.
