@@ -259,7 +259,11 @@ func (p *pass) prepare(ctx context.Context) error {
 			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: noCredentials(p.feature.name, err)}
 		}
 		issued[name] = c
-		p.credentials = append(p.credentials, audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
+		origin := c.Origin()
+		p.credentials = append(p.credentials, audit.Credential{
+			Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires(),
+			Request: origin.Request, Role: origin.Role, Accessor: origin.Accessor,
+		})
 	}
 	p.call.lend(issued)
 	return nil
@@ -275,7 +279,7 @@ func (p *pass) giveBack() {
 // noCredentials says whether it makes sense to try again: not where there is nothing
 // that could be issued.
 func noCredentials(feature string, err error) Problem {
-	if errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrUnsupported) {
+	if errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrUnsupported) || errors.Is(err, secrets.ErrDenied) {
 		return Problem{
 			Code: CodeCredentialsUnavailable, Category: CategoryServer,
 			Message: fmt.Sprintf("The credentials that %s needs are not there. Nothing was done.", feature),

@@ -63,6 +63,16 @@ func shown(c *secrets.Credential) (s string) {
 	return s
 }
 
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
 func TestStoredValuesAreIssued(t *testing.T) {
 	t.Parallel()
 	v, roleID, secretID := furnished(t)
@@ -89,7 +99,8 @@ func TestStoredValuesAreIssued(t *testing.T) {
 		"of another case":         {Tool: "tenant", Tenant: "Acme", Binding: secrets.KV("tenants/{tenant}/db", "key")},
 		"a number":                {Tool: "share", Binding: secrets.KV("app/share", "number")},
 		"braces":                  {Tool: "share", Binding: secrets.KV("app/{caller}", "key")},
-		"transit":                 {Tool: "share", Binding: secrets.Transit("key")},
+		"a key's braces":          {Tool: "share", Binding: secrets.Transit("{tenant}")},
+		"a version never written": {Tool: "share", Binding: secrets.KV("app/share", "key").AtVersion(99)},
 	} {
 		if c, err := issue(r); err == nil || errors.Is(err, secrets.ErrUnavailable) {
 			t.Errorf("%s: %v %v", name, c, err)
