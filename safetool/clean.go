@@ -1,10 +1,13 @@
 package safetool
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -27,14 +30,18 @@ type cleaner struct {
 	redacted  []string // bindings whose values were found
 	toolError bool     // the handler's own result says IsError
 	cause     string   // and this is what it says of it inside
+	wrong     error    // what of the answer no JSON can say
 }
 
 func (s *Server) newCleaner(most int) *cleaner {
 	return &cleaner{broker: s.options.Secrets, most: most}
 }
 
-// within checks the size of the whole answer.
+// within checks the whole answer: that all of it can be sent, and its size.
 func (c *cleaner) within() error {
+	if c.wrong != nil {
+		return c.wrong
+	}
 	if c.bytes <= c.most {
 		return nil
 	}
@@ -205,6 +212,7 @@ func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) stri
 	if decoder.Decode(&members) != nil {
 		return cause
 	}
+	var typed []typedValue
 	for name, value := range members {
 		rule, known := rules.Of(name)
 		if rule == audit.RuleClear {
@@ -214,33 +222,60 @@ func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) stri
 		if known {
 			label = "[" + name + "]"
 		}
-		cause = withoutValue(cause, value, label)
+		typed = appendTyped(typed, cause, value, label)
 	}
-	return cause
+	// The longest first: what is the beginning of another value would leave its end.
+	slices.SortStableFunc(typed, func(a, b typedValue) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.label, b.label))
+	})
+	pairs := make([]string, 0, 2*len(typed))
+	for _, t := range typed {
+		pairs = append(pairs, t.text, t.label)
+	}
+	return strings.NewReplacer(pairs...).Replace(cause)
 }
 
 // shortest is the length of a value below which replacing it would garble more
 // than it hides.
 const shortest = 4
 
-func withoutValue(cause string, value any, label string) string {
+// A typedValue is what a caller submitted, as an error's text may have it.
+type typedValue struct{ text, label string }
+
+// appendTyped appends what of a value is in a cause.
+func appendTyped(to []typedValue, cause string, value any, label string) []typedValue {
 	switch v := value.(type) {
 	case string:
-		if len(v) >= shortest {
-			cause = strings.ReplaceAll(cause, v, label)
+		if len(v) < shortest || len(v) > len(cause) {
+			break
+		}
+		quoted, inJSON := strconv.Quote(v), dumped(v)
+		for _, form := range []string{v, quoted[1 : len(quoted)-1], inJSON[1 : len(inJSON)-1], url.QueryEscape(v), url.PathEscape(v)} {
+			if strings.Contains(cause, form) {
+				to = append(to, typedValue{form, label})
+			}
 		}
 	case json.Number:
-		if len(v) >= shortest {
-			cause = strings.ReplaceAll(cause, v.String(), label)
+		if len(v) >= shortest && strings.Contains(cause, v.String()) {
+			to = append(to, typedValue{v.String(), label})
 		}
 	case []any:
 		for _, item := range v {
-			cause = withoutValue(cause, item, label)
+			to = appendTyped(to, cause, item, label)
 		}
 	case map[string]any:
 		for _, item := range v {
-			cause = withoutValue(cause, item, label)
+			to = appendTyped(to, cause, item, label)
 		}
 	}
-	return cause
+	return to
+}
+
+// dumped is a string as JSON.
+func dumped(s string) string {
+	raw, err := json.Marshal(s)
+	if err != nil { // a string always marshals
+		return `""`
+	}
+	return string(raw)
 }

@@ -251,6 +251,53 @@ func TestAHandlerPastItsDeadlineKeepsItsSlot(t *testing.T) {
 	}
 }
 
+// Middleware that tries again after a timeout: the handler that was given up still runs,
+// and holds the slots of the call.
+func TestAHandlerThatWasGivenUpIsNeverJoinedByAnother(t *testing.T) {
+	t.Parallel()
+	server, trail := newServer(t, func(o *safetool.Options) {
+		o.Middleware = []safetool.Middleware{func(next safetool.Handler) safetool.Handler {
+			return func(ctx context.Context, c *safetool.Call) (*safetool.Result, error) {
+				if res, err := next(ctx, c); err == nil {
+					return res, nil
+				}
+				return next(ctx, c)
+			}
+		}}
+	})
+	policy := open
+	policy.Limits = limit.Limits{Timeout: 20 * time.Millisecond, Concurrency: 1}
+	var running atomic.Int32
+	release := make(chan struct{}, 100)
+	safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy,
+		func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+			if running.Add(1) > 1 {
+				t.Error("two handlers run on one slot")
+			}
+			<-release
+			running.Add(-1)
+			return nil, nil, nil
+		})
+	client := safetooltest.NewClient(t, server)
+	for n := range 2 { // the second finds one slot free, and no more
+		for _, code := range []string{safetool.CodeTimeout, safetool.CodeBusy, safetool.CodeBusy} {
+			if text := dump(call(t, client, "stuck", nil)); !strings.Contains(text, code) {
+				t.Errorf("not %s: %s", code, text)
+			}
+		}
+		release <- struct{}{}
+		late := func() (n int) {
+			for _, e := range trail.Calls() {
+				if e.Decision.Rule == "late_return" {
+					n++
+				}
+			}
+			return n
+		}
+		eventually(t, func() bool { return late() > n }, func() string { return phases(trail.Calls()) })
+	}
+}
+
 // eventually waits for what another goroutine is about to do.
 func eventually(t *testing.T, done func() bool, state func() string) {
 	t.Helper()
