@@ -72,6 +72,9 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 		if v.problem != nil {
 			v.problem = p.server.cleanProblem(v.problem, p.flight.call)
 		}
+		if v.wire != nil {
+			v.wire = p.server.cleanWire(v.wire)
+		}
 	}
 	return res, v
 }
