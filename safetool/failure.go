@@ -68,10 +68,20 @@ type verdict struct {
 	stack   string
 }
 
-// explain decides what the caller of a failed call is told. Nothing but a
+// explain decides what the caller of a failed call is told, whatever the methods of
+// an error of somebody else's do.
+func (s *Server) explain(ctx context.Context, err error) verdict {
+	v, failed := shielded(func() (verdict, error) { return s.verdictOn(ctx, err), nil })
+	if failed != nil {
+		return s.verdictOn(ctx, failed)
+	}
+	return v
+}
+
+// verdictOn is explain for an error that can be asked what it is. Nothing but a
 // problem, words given to Say, a bare protocol error, and what the program's own
 // Explain returns ever comes from the error itself.
-func (s *Server) explain(ctx context.Context, err error) verdict {
+func (s *Server) verdictOn(ctx context.Context, err error) verdict {
 	var (
 		ref     *refusal
 		pan     *panicked
