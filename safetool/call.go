@@ -69,7 +69,7 @@ func (c *Call) Principal() access.Principal {
 	if c == nil {
 		return access.Principal{}
 	}
-	return *c.principal
+	return copyOf(c.principal)
 }
 
 // Arguments are the decoded and validated arguments: a value of the tool's In
