@@ -47,6 +47,31 @@ func TestALateHandlersErrorNeverEndsTheProcess(t *testing.T) {
 	}
 }
 
+// Printing a value that leads back to itself exhausts the stack, which nothing recovers.
+func TestAPanicsValueNeverEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	server, trail := newServer(t, nil)
+	loop := map[string]any{}
+	loop["loop"] = loop
+	list := []any{nil}
+	list[0] = list
+	for name, value := range map[string]any{"map": loop, "slice": list, "struct": struct{ V any }{loop}, "pointer": &struct{ V any }{loop}, "text": "boom", "number": 7} {
+		safetool.AddTool(server, &mcp.Tool{Name: name}, open,
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) { panic(value) })
+	}
+	client := safetooltest.NewClient(t, server)
+	for _, card := range server.Describe() {
+		if res := call(t, client, card.Name, nil); !res.IsError {
+			t.Errorf("%s: answered %s", card.Name, textOf(res))
+		}
+		events := trail.Calls()
+		last := events[len(events)-1].Outcome
+		if want := map[string]string{"text": "boom", "number": "7"}[card.Name]; last.Status != audit.StatusPanic || last.Cause == "" || (want != "" && last.Cause != want) {
+			t.Errorf("%s is recorded as %+v", card.Name, last)
+		}
+	}
+}
+
 // A brokenLog is a handler of a program's logger that panics.
 type brokenLog struct{}
 
@@ -60,6 +85,7 @@ func TestALoggerThatPanicsNeverEndsTheProcess(t *testing.T) {
 	var failing atomic.Bool
 	server, _ := newServer(t, func(o *safetool.Options) {
 		o.Logger = slog.New(brokenLog{})
+		o.SDK = &mcp.ServerOptions{Logger: o.Logger}
 		o.Audit = &safetooltest.Recorder{Fail: func(audit.Event) error {
 			if failing.Load() {
 				return errors.New("the disk is full")
