@@ -130,7 +130,7 @@ func (f *flight) reworded(ctx context.Context, err error, record bool) error {
 			return err
 		}
 	}
-	return f.server.cleanWire(wire)
+	return f.server.cleanWire(wire, f.server.limits.ResultBytes)
 }
 
 // sdkWords gives our words to the protocol errors that the SDK wraps, and nil for
