@@ -40,8 +40,10 @@ func TestAnAnswerForOneFeatureIsNeverTakenForAnother(t *testing.T) {
 			})
 	}
 	client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{SDK: &mcp.ClientOptions{
-		MultiRoundTrip:     &mcp.MultiRoundTripOptions{Disabled: true},
-		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) { return nil, errors.ErrUnsupported },
+		MultiRoundTrip: &mcp.MultiRoundTripOptions{Disabled: true},
+		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			return nil, errors.ErrUnsupported
+		},
 	}})
 	tool := func(name, state string, yes mcp.InputResponseMap) (string, error) {
 		res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: name, Arguments: map[string]any{}, RequestState: state, InputResponses: yes})
