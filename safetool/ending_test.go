@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
@@ -184,4 +185,36 @@ func TestADefinitionThatDoesNotEncodeIsNeverListed(t *testing.T) {
 
 func nowhere(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 	return nil, nil
+}
+
+// A panic outside of any handler is answered and on record, and where it cannot be
+// recorded its answer says so.
+func TestAPanicOfAHookIsNeverUnrecorded(t *testing.T) {
+	t.Parallel()
+	var failing atomic.Bool
+	trail := &safetooltest.Recorder{Fail: func(e audit.Event) error {
+		if failing.Load() && e.Outcome.Status == audit.StatusPanic {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}}
+	server, _ := newServer(t, func(o *safetool.Options) {
+		o.Audit = trail
+		o.SDK = &mcp.ServerOptions{SetCacheable: func(context.Context, mcp.Request, *mcp.Cacheable) { panic("the secret plan") }}
+	})
+	addHello(server)
+	client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{ProtocolVersion: "2025-11-25"})
+	for _, code := range []string{safetool.CodeInternal, safetool.CodeOutcomeUnrecorded} {
+		_, err := client.ListTools(t.Context(), nil)
+		var wire *jsonrpc.Error
+		if !errors.As(err, &wire) || !strings.Contains(string(wire.Data), code) || strings.Contains(wire.Message+string(wire.Data), "plan") {
+			t.Errorf("not %s: %v", code, err)
+		}
+		failing.Store(true)
+	}
+	events := trail.Events()
+	last := events[len(events)-1]
+	if last.MCP.Method != "tools/list" || last.Outcome.Status != audit.StatusPanic || last.Outcome.Cause != "the secret plan" || last.Outcome.Stack == "" {
+		t.Errorf("recorded as %+v", last)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -21,19 +22,25 @@ func TestACallerNeverRunsMoreCallsThanItsShare(t *testing.T) {
 	t.Parallel()
 	server, _ := newServer(t, func(o *safetool.Options) { o.Limits = limit.Limits{CallerConcurrency: 2} })
 	begun, release := make(chan struct{}), make(chan struct{})
-	wait := func() { begun <- struct{}{}; <-release }
+	wait := func(ctx context.Context) {
+		select {
+		case begun <- struct{}{}:
+			<-release
+		case <-ctx.Done(): // it should not run
+		}
+	}
 	one := open
 	one.Limits.Concurrency = 1
 	for _, name := range []string{"a", "b", "c"} {
 		safetool.AddTool(server, &mcp.Tool{Name: name}, one,
-			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
-				wait()
+			func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+				wait(ctx)
 				return nil, nil, nil
 			})
 	}
 	safetool.AddResource(server, &mcp.Resource{URI: "x:y", Name: "x"}, open,
-		func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-			wait()
+		func(ctx context.Context, _ *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			wait(ctx)
 			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{}}, nil
 		})
 	client := safetooltest.NewClient(t, server)
@@ -47,7 +54,10 @@ func TestACallerNeverRunsMoreCallsThanItsShare(t *testing.T) {
 		<-begun
 	}
 	busy := func(c *mcp.ClientSession, name string) bool {
-		return strings.Contains(dump(call(t, c, name, nil)), safetool.CodeBusy)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		res, err := c.CallTool(ctx, &mcp.CallToolParams{Name: name})
+		return err == nil && strings.Contains(dump(res), safetool.CodeBusy)
 	}
 	for range 2 { // the second time everything was given back
 		start(client, "a")
@@ -60,9 +70,11 @@ func TestACallerNeverRunsMoreCallsThanItsShare(t *testing.T) {
 		if !busy(client, "c") {
 			t.Error("a third call of one caller ran")
 		}
-		if _, err := client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "x:y"}); err == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if _, err := client.ReadResource(ctx, &mcp.ReadResourceParams{URI: "x:y"}); err == nil || !strings.Contains(err.Error(), "too many calls") {
 			t.Error("a third call of one caller ran, of a resource")
 		}
+		cancel()
 		start(other, "c")
 		for range 3 {
 			release <- struct{}{}
