@@ -71,7 +71,10 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 		res = none
 		p.asked = false
 		if v.problem != nil {
-			v.problem = p.server.cleanProblem(v.problem, p.flight.call)
+			v.problem = p.server.cleanProblem(v.problem, p.flight.call, cleaner.most)
+		}
+		if v.wire != nil {
+			v.wire = p.server.cleanWire(v.wire, cleaner.most)
 		}
 	}
 	return res, v

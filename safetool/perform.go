@@ -19,6 +19,9 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	if p.over {
 		return answer, fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
 	}
+	if p.abandoned { // by middleware that tries again: the handler still runs, on the slots of the call
+		return answer, fmt.Errorf("%w, and still runs", errTimedOut)
+	}
 	if err := p.approve(); err != nil {
 		return answer, err
 	}
@@ -123,7 +126,7 @@ func (p *pass) late(err error) {
 	e.Outcome.Status = audit.StatusOK
 	if err != nil {
 		v := p.server.explain(context.Background(), err)
-		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: v.cause, Stack: v.stack}
+		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: withoutArguments(v.cause, p.raw, p.feature.rules), Stack: v.stack}
 	}
 	_ = p.server.recordDetached(context.Background(), e) // logged by record; there is nobody left to tell
 }
