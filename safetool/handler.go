@@ -14,7 +14,8 @@ type Handler func(context.Context, *Call) (*Result, error)
 // is outermost. It runs after the call has been authorized and before a person
 // is asked, the intent is recorded and credentials are issued, so what it
 // refuses costs none of these; a result that it makes itself is cleaned and
-// recorded like any other. Calling next after returning is refused.
+// recorded like any other. Calling next after returning is refused, and so is calling
+// it again after the handler did not return in time: it still runs.
 //
 //	func timed(next safetool.Handler) safetool.Handler {
 //		return func(ctx context.Context, call *safetool.Call) (*safetool.Result, error) {

@@ -116,10 +116,10 @@ func TestAContextOfMiddlewareNeverPartsAHandlerFromItsCall(t *testing.T) {
 				return func(_ context.Context, c *safetool.Call) (*safetool.Result, error) { return next(ctx, c) }
 			}}
 		})
-		var kept context.Context
+		keep := make(chan context.Context, 1)
 		safetool.AddTool(server, &mcp.Tool{Name: "x"}, policy,
 			func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
-				kept = ctx
+				keep <- ctx
 				if c := safetool.CallFrom(ctx); c.Tool() != "x" || lent(ctx, t) != issued {
 					t.Errorf("%s: the handler is in the call of %q", what, c.Tool())
 				}
@@ -128,7 +128,7 @@ func TestAContextOfMiddlewareNeverPartsAHandlerFromItsCall(t *testing.T) {
 		if res := call(t, safetooltest.NewClient(t, server), "x", nil); res.IsError {
 			t.Errorf("%s: %s", what, textOf(res))
 		}
-		if _, err := safetool.CallFrom(kept).Credential("key"); !errors.Is(err, safetool.ErrNoCall) {
+		if _, err := safetool.CallFrom(<-keep).Credential("key"); !errors.Is(err, safetool.ErrNoCall) {
 			t.Errorf("%s: the credential after the answer: %v", what, err)
 		}
 	}

@@ -48,14 +48,14 @@ func TestAnAnswerForOneFeatureIsNeverTakenForAnother(t *testing.T) {
 	tool := func(name, state string, yes mcp.InputResponseMap) (string, error) {
 		res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: name, Arguments: map[string]any{}, RequestState: state, InputResponses: yes})
 		if err != nil {
-			return "", err //nolint:wrapcheck // looked at below
+			return "", err
 		}
 		return res.RequestState, nil
 	}
 	prompt := func(name, state string, yes mcp.InputResponseMap) (string, error) {
 		res, err := client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: name, Arguments: map[string]string{}, RequestState: state, InputResponses: yes})
 		if err != nil {
-			return "", err //nolint:wrapcheck // looked at below
+			return "", err
 		}
 		return res.RequestState, nil
 	}
