@@ -239,7 +239,7 @@ func TestRandomIsMadeOnce(t *testing.T) {
 		t.Error("4 bytes are random enough")
 	}
 	list, err := s.List()
-	if err != nil || fmt.Sprint(list) != "[kv:app#key]" {
+	if err != nil || len(list) != 1 || list[0].Binding != secrets.KV("app", "key") || list[0].Bytes != 64 {
 		t.Errorf("got %v, %v", list, err)
 	}
 }
