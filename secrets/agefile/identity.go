@@ -95,7 +95,7 @@ func (s *store) readIdentity(path string, passphrase func(bool) (secrets.Secret,
 	protected := isProtected(text)
 	switch {
 	case protected && passphrase == nil:
-		return nil, fmt.Errorf("agefile: the identity %s is protected by a passphrase: give Options.Passphrase, or -passphrase to safetool secrets", path)
+		return nil, fmt.Errorf("agefile: the identity %s is protected by a passphrase: give Options.Passphrase, or --passphrase to safetool secrets", path)
 	case protected:
 		if text, err = unprotect(path, text, passphrase); err != nil {
 			return nil, err

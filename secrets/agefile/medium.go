@@ -51,5 +51,5 @@ func (s *store) unwritable(err error) error {
 	if _, missing := os.Lstat(s.path); errors.Is(missing, fs.ErrNotExist) {
 		return fmt.Errorf("agefile: there is no store %s, and none can be made, since %s: make it where that can be done, with safetool secrets set, and bring it here with its identity; or give a path on a volume of the server's own; or use a Vault: %w", s.path, why, err)
 	}
-	return fmt.Errorf("agefile: nothing was changed: %s can be read and not changed, since %s: change it where that can be done, with safetool secrets, and put the new file here: %w", s.path, why, err)
+	return fmt.Errorf("agefile: %s can be read and not changed, since %s: change it where that can be done, with safetool secrets, and put the new file here: %w", s.path, why, err)
 }
