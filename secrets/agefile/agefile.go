@@ -28,8 +28,8 @@
 //
 // Store and identity have the mode 0600, and are refused where others can read or
 // change them, where they belong to another user than this one or root, and where
-// others can write to the directory. A link is followed once, by Open, if nobody else
-// can have put it there.
+// others can write to the directory. A link is followed, each time that the store is
+// read, if nobody else can have put it there.
 //
 // Each change is a new file that takes the old one's place in one step, after it has
 // reached the disk, so that nobody ever reads half of one; a file ".lock" after the
@@ -84,7 +84,7 @@ type Store struct {
 }
 
 type store struct {
-	path     string // of the file itself, without links
+	path     string // absolute, as it was given
 	identity *age.X25519Identity
 	patience time.Duration               // for the lock; lockTimeout, or less in tests
 	place    func(from, to string) error // os.Rename, or a fault in tests
@@ -125,7 +125,7 @@ func open(path string, o *Options, s *store) (_ *Store, err error) {
 	if options.Identity == "" {
 		options.Identity = path + ".identity"
 	}
-	if s.path, err = private.Resolve(path); err != nil {
+	if s.path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("agefile: %w", err)
 	}
 	if s.identity, err = s.openIdentity(&options); err != nil {
@@ -135,10 +135,14 @@ func open(path string, o *Options, s *store) (_ *Store, err error) {
 		return nil, err
 	}
 	if s.seen == (stamp{}) { // there is nothing to read: can it be made?
-		if err := private.Dir(s.dir()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		at, err := s.file()
+		if err != nil {
+			return nil, err
+		}
+		if err := private.Dir(filepath.Dir(at)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("agefile: %w", err)
 		}
-		if err := s.writable(); err != nil {
+		if err := s.writable(at); err != nil {
 			return nil, err
 		}
 	}
@@ -171,5 +175,12 @@ func (s *Store) String() string { return "agefile:" + s.inner().path }
 // GoString returns what String does.
 func (s *Store) GoString() string { return s.String() }
 
-// dir is where the store lies.
-func (s *store) dir() string { return filepath.Dir(s.path) }
+// file is the path of the file itself where the store's is a link. It is looked up each
+// time: what mounts a new version may do so by another link.
+func (s *store) file() (string, error) {
+	at, err := private.Resolve(s.path)
+	if err != nil {
+		return "", fmt.Errorf("agefile: %w", err)
+	}
+	return at, nil
+}

@@ -251,6 +251,45 @@ func TestARaceOfLinksLeadsNowhere(t *testing.T) {
 	}
 }
 
+// What mounts a new version of a store puts another link in the old one's place, and
+// removes what that led to.
+func TestALinkThatLeadsElsewhereIsFollowed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	key := filepath.Join(t.TempDir(), "identity")
+	link := filepath.Join(dir, "..data")
+	place := func(version string) {
+		t.Helper()
+		made := must(Open(filepath.Join(dir, version, "secrets.age"), &Options{Identity: key}))
+		if err := made.Set(t.Context(), "a", "b", secrets.NewSecret([]byte(canary+version))); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Symlink(version, link+".new"), os.Rename(link+".new", link)); err != nil {
+			t.Skipf("this system makes no links: %v", err)
+		}
+	}
+	place("1")
+	if err := os.Symlink(filepath.Join("..data", "secrets.age"), filepath.Join(dir, "secrets.age")); err != nil {
+		t.Fatal(err)
+	}
+	s := must(Open(filepath.Join(dir, "secrets.age"), &Options{Identity: key}))
+	for _, version := range []string{"2", "3"} {
+		place(version)
+		if got := issued(t, s, "a", "b"); got != canary+version {
+			t.Errorf("version %s: got %q", version, got)
+		}
+	}
+	if err := s.Set(t.Context(), "a", "c", secrets.NewSecret([]byte(canary))); err != nil {
+		t.Fatal(err)
+	}
+	if all := must(os.ReadDir(dir)); len(all) != 5 { // 1, 2, 3 and the links
+		t.Errorf("%v", all)
+	}
+	if got := issued(t, must(Open(filepath.Join(dir, "3", "secrets.age"), &Options{Identity: key})), "a", "c"); got != canary {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Whoever waits in vain is told for whom.
 func TestALockThatIsHeldNamesItsHolder(t *testing.T) {
 	t.Parallel()
@@ -261,7 +300,7 @@ func TestALockThatIsHeldNamesItsHolder(t *testing.T) {
 	other := must(Open(in.path, nil))
 	done := make(chan error)
 	go func() {
-		done <- other.inner().alone(context.Background(), func() error { close(inside); <-leave; return nil })
+		done <- other.inner().alone(context.Background(), func(string) error { close(inside); <-leave; return nil })
 	}()
 	<-inside
 	err := s.EnsureRandom(t.Context(), "a", "c", 16)
@@ -293,7 +332,7 @@ func TestALockThatIsHeldNamesItsHolder(t *testing.T) {
 	if err := os.WriteFile(in.path+".lock", []byte("\x1b[31m"+strings.Repeat("x", 4096)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said := in.holder(); strings.Contains(said, "\x1b") || len(said) > 600 {
+	if said := holder(in.path + ".lock"); strings.Contains(said, "\x1b") || len(said) > 600 {
 		t.Errorf("%q", said)
 	}
 	if _, err := os.Lstat(in.path); errors.Is(err, fs.ErrNotExist) {

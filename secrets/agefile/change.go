@@ -118,10 +118,10 @@ func random(n int) []byte {
 // change reads the store, has f change a copy of it, and writes that if f says that it
 // did. Values can be issued while it waits for its turn.
 func (s *store) change(ctx context.Context, f func(*contents) (bool, error)) error {
-	return s.alone(ctx, func() error {
+	return s.alone(ctx, func(at string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if err := s.refresh(); err != nil {
+		if err := s.read(at); err != nil {
 			return err
 		}
 		next := s.data.clone()
@@ -129,11 +129,14 @@ func (s *store) change(ctx context.Context, f func(*contents) (bool, error)) err
 		if err != nil || !changed {
 			return err
 		}
-		private.Sweep(s.path, s.path+".identity")
-		if err := s.write(next); err != nil {
+		if now, err := s.file(); err != nil || now != at {
+			return errors.Join(fmt.Errorf("agefile: nothing was changed: %s is a link that has just been changed: try again", s.path), err)
+		}
+		private.Sweep(at, at+".identity")
+		if err := s.write(at, next); err != nil {
 			return err
 		}
-		if err := s.refresh(); err != nil {
+		if err := s.read(at); err != nil {
 			return fmt.Errorf("%w (the change was made, and the file is not as it was written)", err)
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"filippo.io/age"
@@ -33,7 +34,26 @@ func (s *store) refresh() error {
 	if s.closed {
 		return errClosed
 	}
-	f, info, err := private.OpenOwn(s.path, most, ifRead)
+	at, err := s.file()
+	if err != nil {
+		return err
+	}
+	if err = s.read(at); err == nil {
+		return nil
+	}
+	// A link may have been changed, and what it led to removed, in between.
+	if now, nerr := s.file(); nerr == nil && now != at {
+		return s.read(now)
+	}
+	return err
+}
+
+// read is refresh for the path of the file itself: a change writes where it has read.
+func (s *store) read(at string) error {
+	if s.closed {
+		return errClosed
+	}
+	f, info, err := private.OpenOwn(at, most, ifRead)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.seen != (stamp{}) {
 			return fmt.Errorf("agefile: %s is gone: put it back", s.path)
@@ -53,7 +73,7 @@ func (s *store) refresh() error {
 	case now == s.seen:
 		return nil
 	}
-	if err := private.Dir(s.dir()); err != nil {
+	if err := private.Dir(filepath.Dir(at)); err != nil {
 		return fmt.Errorf("agefile: %w", err)
 	}
 	data, err := s.decrypt(io.MultiReader(bytes.NewReader(now.head[:n]), io.LimitReader(f, most)))
@@ -85,7 +105,7 @@ func (s *store) decrypt(r io.Reader) (contents, error) {
 }
 
 // write puts a new state of the store in place, in one step and for good.
-func (s *store) write(c contents) error {
+func (s *store) write(at string, c contents) error {
 	c.recipients = with(c.recipients, s.identity.Recipient().String())
 	to, err := recipients(c.recipients)
 	if err != nil {
@@ -109,7 +129,7 @@ func (s *store) write(c contents) error {
 	if out.Len() > most {
 		return fmt.Errorf("agefile: nothing was changed: the store would have more than %d bytes", most)
 	}
-	if err := private.Put(s.path, out.Bytes(), s.place); err != nil {
+	if err := private.Put(at, out.Bytes(), s.place); err != nil {
 		return fmt.Errorf("agefile: %w", err)
 	}
 	return nil

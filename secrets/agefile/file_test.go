@@ -143,7 +143,7 @@ func TestAStoreThatIsFullKeepsWhatItHas(t *testing.T) {
 	for i := range 47 {
 		full.entries["a"]["f"+strconv.Itoa(i)] = value{Value: bytes.Repeat([]byte("x"), maxValue), Version: uint64(i)}
 	}
-	if err := in.write(full); err != nil {
+	if err := in.write(in.path, full); err != nil {
 		t.Fatal(err)
 	}
 	err := s.Set(t.Context(), "a", "one more", secrets.NewSecret(bytes.Repeat([]byte(canary), maxValue/len(canary))))

@@ -30,10 +30,14 @@ func (s *store) openIdentity(o *Options) (*age.X25519Identity, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return id, err
 	}
-	if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
-		return nil, s.noIdentity(path)
+	at, err := s.file()
+	if err != nil {
+		return nil, err
 	}
-	if err := s.writable(); err != nil {
+	if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+		return nil, noIdentity(at, path)
+	}
+	if err := s.writable(at); err != nil {
 		return nil, err
 	}
 	// Whoever is asked for it may take longer than others wait for the lock.
@@ -45,12 +49,12 @@ func (s *store) openIdentity(o *Options) (*age.X25519Identity, error) {
 		}
 		ask = func(bool) (secrets.Secret, error) { return passphrase, nil }
 	}
-	err = s.alone(context.Background(), func() error {
+	err = s.alone(context.Background(), func(at string) error {
 		if id, err = s.readIdentity(path, ask); !errors.Is(err, fs.ErrNotExist) {
 			return err // another process was first
 		}
-		if _, err := os.Lstat(s.path); !errors.Is(err, fs.ErrNotExist) {
-			return s.noIdentity(path)
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+			return noIdentity(at, path)
 		}
 		id, err = s.newIdentity(path, ask)
 		return err
@@ -58,8 +62,8 @@ func (s *store) openIdentity(o *Options) (*age.X25519Identity, error) {
 	return id, err
 }
 
-func (s *store) noIdentity(path string) error {
-	return fmt.Errorf("agefile: there is the store %s, but not the identity that opens it: put %s back", s.path, path)
+func noIdentity(at, path string) error {
+	return fmt.Errorf("agefile: there is the store %s, but not the identity that opens it: put %s back", at, path)
 }
 
 // fromEnvironment never quotes the variable.

@@ -357,7 +357,7 @@ func TestARecipientIsForgottenByNobody(t *testing.T) {
 		}
 		full.recipients = with(full.recipients, id.Recipient().String())
 	}
-	if err := server.inner().write(full); err != nil {
+	if err := server.inner().write(path, full); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.AddRecipient(t.Context(), id.Recipient().String()); err != nil {

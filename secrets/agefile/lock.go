@@ -27,8 +27,9 @@ const (
 // errPatience has no sentinel of context, whose deadline was not the caller's.
 var errPatience = errors.New("the store has been locked for too long")
 
-// alone runs f while nobody else changes the store, in this process or in another.
-func (s *store) alone(ctx context.Context, f func() error) (err error) {
+// alone runs f, with the path of the file itself, while nobody else changes the store, in
+// this process or in another.
+func (s *store) alone(ctx context.Context, f func(at string) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, errPatience)
 	defer cancel()
 	switch {
@@ -46,38 +47,42 @@ func (s *store) alone(ctx context.Context, f func() error) (err error) {
 	if s.isClosed() { // while it waited
 		return errClosed
 	}
-	if err := os.MkdirAll(s.dir(), 0o700); err != nil {
-		return s.unwritable(err)
-	}
-	if err := private.Dir(s.dir()); err != nil {
-		return fmt.Errorf("agefile: nothing was changed: %w", err)
-	}
-	if err := s.writable(); err != nil {
+	at, err := s.file()
+	if err != nil {
 		return err
 	}
-	lock, err := s.lock(ctx)
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return unwritable(at, err)
+	}
+	if err := private.Dir(filepath.Dir(at)); err != nil {
+		return fmt.Errorf("agefile: nothing was changed: %w", err)
+	}
+	if err := s.writable(at); err != nil {
+		return err
+	}
+	lock, err := lockOf(ctx, at)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	s.sign(lock.Path())
+	sign(lock.Path())
 	defer func() { _ = os.Truncate(lock.Path(), 0) }()
-	return f()
+	return f(at)
 }
 
-// lock takes the lock of the file that lies where others look for it: one that was
-// removed while it was waited for keeps nobody out.
-func (s *store) lock(ctx context.Context) (*flock.Flock, error) {
+// lockOf takes the lock of the file at a path, and the one that lies where others look
+// for it: one that was removed while it was waited for keeps nobody out.
+func lockOf(ctx context.Context, at string) (*flock.Flock, error) {
 	for {
-		lock := flock.New(s.path+".lock", flock.SetPermissions(0o600))
+		lock := flock.New(at+".lock", flock.SetPermissions(0o600))
 		if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
 			switch {
 			case ctx.Err() == nil:
-				return nil, s.unwritable(fmt.Errorf("locking %s: %w", s.path, err))
+				return nil, unwritable(at, fmt.Errorf("locking %s: %w", at, err))
 			case errors.Is(context.Cause(ctx), errPatience):
-				return nil, fmt.Errorf("agefile: nothing was changed: %w, by %s: end that process if it hangs, and try again", errPatience, s.holder())
+				return nil, fmt.Errorf("agefile: nothing was changed: %w, by %s: end that process if it hangs, and try again", errPatience, holder(lock.Path()))
 			}
-			return nil, fmt.Errorf("agefile: nothing was changed: locking %s: %w", s.path, context.Cause(ctx))
+			return nil, fmt.Errorf("agefile: nothing was changed: locking %s: %w", at, context.Cause(ctx))
 		}
 		held, err := lock.Stat()
 		now, lerr := os.Lstat(lock.Path())
@@ -92,7 +97,7 @@ func (s *store) lock(ctx context.Context) (*flock.Flock, error) {
 
 // sign says in the lock's file who holds it, for whoever waits in vain. Windows lets
 // nobody write to what is locked, and nobody waits for that.
-func (*store) sign(path string) {
+func sign(path string) {
 	host, _ := os.Hostname()
 	text := fmt.Sprintf("the process %d (%s) on %s since %s", os.Getpid(), filepath.Base(os.Args[0]), host, time.Now().UTC().Format(time.RFC3339))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
@@ -104,8 +109,8 @@ func (*store) sign(path string) {
 }
 
 // holder is who holds the lock, as far as that is known.
-func (s *store) holder() string {
-	f, err := os.Open(s.path + ".lock")
+func holder(path string) string {
+	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()
 		text, _ := io.ReadAll(io.LimitReader(f, 512))
@@ -119,7 +124,7 @@ func (s *store) holder() string {
 			return said
 		}
 	}
-	return "another process that uses the store, a server or safetool secrets, which fuser " + s.path + ".lock shows"
+	return "another process that uses the store, a server or safetool secrets, which fuser " + path + " shows"
 }
 
 func (s *store) isClosed() bool {
