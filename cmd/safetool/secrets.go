@@ -38,7 +38,7 @@ func secretsFlags(verb string) *embedded {
 
 // parse reads flags, which may stand before, between and after the arguments, and
 // returns those. What it refuses it does not repeat, since that may be a value; only
-// the names of flags that there are are said.
+// the name of a flag that there is may be said.
 func (e *embedded) parse(args []string) (rest []string, err error) {
 	e.flags.SetOutput(io.Discard)
 	for len(args) > 0 {
@@ -68,10 +68,10 @@ func (e *embedded) usage(what string) error {
 	return fmt.Errorf("%s: %s: %w", e.flags.Name(), what, errUsage)
 }
 
-// open opens the store. Unless it may be made, it has to be there: a path with a
+// open opens the store. Unless a fresh one may be made, it has to be there: a path with a
 // mistake in it would be an empty store.
-func (e *embedded) open(ctx context.Context, make bool, stdin *os.File, errs io.Writer) (*agefile.Store, error) {
-	if _, err := os.Stat(e.file); !make && errors.Is(err, fs.ErrNotExist) {
+func (e *embedded) open(ctx context.Context, fresh bool, stdin *os.File, errs io.Writer) (*agefile.Store, error) {
+	if _, err := os.Stat(e.file); !fresh && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store %s: safetool secrets set and import-vault make one", e.file)
 	}
 	o := agefile.Options{Identity: e.identity, IdentityEnv: e.identityEnv}

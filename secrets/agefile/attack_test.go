@@ -154,7 +154,7 @@ func TestWhatTakesTheStoresPlaceIsRefused(t *testing.T) {
 	for name, put := range map[string]func(path string) error{
 		"a link":       func(path string) error { return os.Symlink(victim.inner().path, path) },
 		"a directory":  func(path string) error { return os.Mkdir(path, 0o700) },
-		"a pipe":       func(path string) error { return mkfifo(path) },
+		"a pipe":       mkfifo,
 		"a long file":  func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
 		"an open file": func(path string) error { return errors.Join(os.WriteFile(path, whole, 0o600), os.Chmod(path, 0o660)) },
 	} {

@@ -102,7 +102,7 @@ func (s *Store) Delete(ctx context.Context, path, field string) error {
 
 // put gives the value a version that neither a deleted one nor one that a copy brings
 // back has had.
-func (c *contents) put(path, field string, v []byte) {
+func (c contents) put(path, field string, v []byte) {
 	if c.entries[path] == nil {
 		c.entries[path] = map[string]value{}
 	}

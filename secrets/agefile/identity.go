@@ -47,7 +47,7 @@ func (s *store) openIdentity(o *Options) (*age.X25519Identity, error) {
 		if err != nil {
 			return nil, err
 		}
-		ask = func(bool) (secrets.Secret, error) { return passphrase, nil }
+		ask = func(bool) (secrets.Secret, error) { return passphrase, nil } //nolint:unparam // it has the type of Options.Passphrase
 	}
 	err = s.alone(context.Background(), func(at string) error {
 		if id, err = s.readIdentity(path, ask); !errors.Is(err, fs.ErrNotExist) {
