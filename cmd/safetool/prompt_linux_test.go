@@ -88,7 +88,11 @@ func (s *screen) answer(terminal *os.File, question, line string) {
 			s.t.Fatalf("%q was not asked: %q", question, s.shows())
 		}
 	}
-	for tick := time.NewTicker(5 * time.Millisecond); echoes(s.t, terminal); <-tick.C {
+	for left := 12000; echoes(s.t, terminal); left-- {
+		if left == 0 {
+			s.t.Fatalf("what is typed would show: %q", s.shows())
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	if _, err := s.master.WriteString(line); err != nil {
 		s.t.Fatal(err)

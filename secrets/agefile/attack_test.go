@@ -179,14 +179,24 @@ func TestWhatTakesTheStoresPlaceIsRefused(t *testing.T) {
 	}
 	// the directory is opened to others while the store is in use: nothing is put there
 	s := openStore(t)
+	before := must(os.ReadFile(s.inner().path))
+	key := filepath.Join(t.TempDir(), "identity")
+	if err := os.WriteFile(key, must(os.ReadFile(s.inner().path+".identity")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(filepath.Dir(s.inner().path), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Set(t.Context(), "a", "b", secrets.NewSecret([]byte("another-"+canary))); err == nil || !strings.Contains(err.Error(), "others can write") {
+	if err := s.Set(t.Context(), "a", "b", secrets.NewSecret([]byte("another-"+canary))); err == nil || !strings.Contains(err.Error(), "nothing was changed: others can write") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Open(s.inner().path, nil); err == nil || !strings.Contains(err.Error(), "others can write") {
-		t.Errorf("got %v", err)
+	if now := must(os.ReadFile(s.inner().path)); !bytes.Equal(now, before) {
+		t.Error("it was changed")
+	}
+	for _, o := range []*Options{nil, {Identity: key}} {
+		if _, err := Open(s.inner().path, o); err == nil || !strings.Contains(err.Error(), "others can write") {
+			t.Errorf("got %v", err)
+		}
 	}
 	if _, err := Open(filepath.Join(filepath.Dir(s.inner().path), "new.age"), nil); err == nil || !strings.Contains(err.Error(), "others can write") {
 		t.Errorf("got %v", err)

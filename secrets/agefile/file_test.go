@@ -51,7 +51,9 @@ func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
 func TestAnotherFormIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"no entry":        `{"version":1,"entries":{"a":{"b":null,"../` + canary + `":{"value":"eHg=","version":1}}}}`,
+		"no entry":        `{"version":1,"entries":{"a":{"b":null}}}`,
+		"a path":          `{"version":1,"entries":{"../` + canary + `":{"b":{"value":"eHg=","version":1}}}}`,
+		"a field":         `{"version":1,"entries":{"a":{"../` + canary + `":{"value":"eHg=","version":1}}}}`,
 		"an empty value":  `{"version":1,"entries":{"a":{"` + canary + `":{"value":"","version":1}}}}`,
 		"a name twice":    `{"version":1,"entries":{"a":{"b":{"value":"eHg=","version":1},"b":{"value":"eHg=","version":2}}}}`,
 		"a name unknown":  `{"version":1,"` + canary + `":1,"entries":{}}`,
