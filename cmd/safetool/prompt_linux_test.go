@@ -21,6 +21,7 @@ type screen struct {
 	mu     sync.Mutex
 	text   bytes.Buffer
 	more   chan struct{}
+	over   chan struct{} // nothing more will show
 }
 
 func newScreen(t *testing.T) (s *screen, terminal *os.File) {
@@ -42,8 +43,9 @@ func newScreen(t *testing.T) (s *screen, terminal *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = terminal.Close() })
-	s = &screen{t: t, master: master, more: make(chan struct{}, 1)}
+	s = &screen{t: t, master: master, more: make(chan struct{}, 1), over: make(chan struct{})}
 	go func() {
+		defer close(s.over)
 		buf := make([]byte, 1024)
 		for {
 			n, err := master.Read(buf)
@@ -119,6 +121,8 @@ func TestWhatIsTypedDoesNotShow(t *testing.T) {
 		if !echoes(t, terminal) {
 			t.Error("the terminal is left without echo")
 		}
+		_ = terminal.Close()
+		<-s.over
 		return s.shows(), cmd.ProcessState.ExitCode()
 	}
 	typed := func(terminal *os.File) *os.File { return terminal }
@@ -159,7 +163,12 @@ func TestWhatIsTypedDoesNotShow(t *testing.T) {
 	if code != 0 || strings.Contains(shows, words) || strings.Contains(shows, "canary") {
 		t.Errorf("exit %d: %s", code, shows)
 	}
-	if shows, code = run(piped, flags, [2]string{"The passphrase of the identity", words + "\n"}); code != 0 {
-		t.Errorf("exit %d: %s", code, shows)
+	file = filepath.Join(t.TempDir(), "secrets.age")
+	protect(t, file, words)
+	for typed, want := range map[string]int{words: 0, words + "!": 1} {
+		shows, code = run(piped, flags, [2]string{"The passphrase of the identity", typed + "\n"})
+		if code != want || strings.Contains(shows, words) || (want == 1) != strings.Contains(shows, "does not open with this passphrase") {
+			t.Errorf("exit %d: %s", code, shows)
+		}
 	}
 }

@@ -52,6 +52,30 @@ func issuedFrom(t *testing.T, file, path, field string, o *agefile.Options) (val
 	return value, c.Version()
 }
 
+// protect puts an identity beside a store that a passphrase protects, at little cost: what
+// the program itself makes takes seconds to open under the race detector.
+func protect(t *testing.T, file, passphrase string) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.SetWorkFactor(8)
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write([]byte(id.String() + "\n"))
+	if err := errors.Join(err, w.Close(), os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file+".identity", out.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestASecretIsStoredListedAndRemoved(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "new", "secrets.age")
@@ -217,6 +241,7 @@ func TestWhatOpensTheStoreIsWhatTheFlagsSay(t *testing.T) {
 	if err := errors.Join(os.WriteFile(passphrase, []byte("correct horse battery staple\n"), 0o600), os.WriteFile(key, []byte(id.String()), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	protect(t, filepath.Join(dir, "of passphrase", "secrets.age"), "correct horse battery staple")
 	for name, c := range map[string]struct {
 		flags   []string
 		options agefile.Options

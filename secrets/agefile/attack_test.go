@@ -333,6 +333,7 @@ func TestALockThatIsHeldNamesItsHolder(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// the lock's file is removed: the one who holds it keeps nobody out
+	in.patience = lockTimeout
 	if err := os.Remove(in.path + ".lock"); err != nil {
 		t.Log(err)
 	} else if err := s.EnsureRandom(t.Context(), "a", "c", 16); err != nil {
