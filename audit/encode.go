@@ -168,6 +168,9 @@ func (enc *encoder) lists(e *Event) {
 			if !c.Expires.IsZero() {
 				enc.time("expires", c.Expires)
 			}
+			enc.text("request_id", c.Request, maxText)
+			enc.text("role", c.Role, maxText)
+			enc.text("accessor", c.Accessor, maxText)
 			enc.close()
 		}
 		enc.b = append(enc.b, ']')

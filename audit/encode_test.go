@@ -19,7 +19,7 @@ func full() *audit.Event {
 		MCP:      audit.MCP{Method: "tools/call", Tool: "t", Resource: "r:", Prompt: "p", Session: "s", Protocol: "2026-07-28", Request: `"7"`, Transport: "stdio"},
 		Args:     audit.Args{Digest: "d", Bytes: 9, Fields: []audit.Field{{Name: "z", HMAC: "h", Len: 3}, {Name: "a", Clear: []byte(`"x"`)}, {Name: "l", Len: 0}, {Name: "d", Len: -1}}, Unknown: 2},
 		Decision: audit.Decision{Effect: audit.EffectPermit, By: "policy", Rule: "any", Reason: "why"}, Approval: audit.Approval{ID: "a", By: "b", Kind: "k"},
-		Credentials: []audit.Credential{{Name: "n", Binding: "kv:a#b", Version: "1", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}, {Name: "m"}}, Egress: []audit.Egress{{Host: "h", Bytes: 1}, {}},
+		Credentials: []audit.Credential{{Name: "n", Binding: "kv:a#b", Version: "1", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Request: "q", Role: "r", Accessor: "hmac-sha256:a"}, {Name: "m"}}, Egress: []audit.Egress{{Host: "h", Bytes: 1}, {}},
 		Outcome:  audit.Outcome{Status: audit.StatusPanic, Code: "internal", Bytes: 4, Reference: "call", Cause: "c", Stack: "s"},
 		Duration: 1500 * time.Microsecond, Trace: audit.Trace{TraceID: "t", SpanID: "s"}, Integrity: audit.Integrity{Prev: "p", MAC: "m"},
 	}
@@ -54,7 +54,7 @@ func TestTheNamesOfAnEvent(t *testing.T) {
 		`"mcp":{"method":"tools/call","tool":"t","resource":"r:","prompt":"p","session":"s","protocol":"2026-07-28","request":"\"7\"","transport":"stdio"},` +
 		`"args":{"digest":"d","bytes":9,"fields":{"z":{"hmac":"h","len":3},"a":{"clear":"x"},"l":{"len":0},"d":{}},"unknown":2},` +
 		`"decision":{"effect":"permit","by":"policy","rule":"any","reason":"why"},"approval":{"id":"a","by":"b","kind":"k"},` +
-		`"credentials":[{"name":"n","binding":"kv:a#b","version":"1","expires":"2027-01-01T00:00:00Z"},{"name":"m"}],"egress":[{"host":"h","bytes":1},{}],` +
+		`"credentials":[{"name":"n","binding":"kv:a#b","version":"1","expires":"2027-01-01T00:00:00Z","request_id":"q","role":"r","accessor":"hmac-sha256:a"},{"name":"m"}],"egress":[{"host":"h","bytes":1},{}],` +
 		`"outcome":{"status":"panic","code":"internal","bytes":4,"reference":"call","cause":"c","stack":"s"},"duration_us":1500,"trace":{"trace_id":"t","span_id":"s"},"integrity":{"prev":"p","mac":"m"}}`
 	if string(line) != want {
 		t.Errorf("got\n%s\nwant\n%s", line, want)

@@ -134,12 +134,18 @@ type Approval struct {
 	Kind string `json:"kind,omitempty"`
 }
 
-// A Credential is one that the call was handed, never its value.
+// A Credential is one that the call was handed, never its value. Request, Role and
+// Accessor join it with the records of the store that issued it: its name for the
+// request, the role for which it was issued, and a hash of the name of the token that
+// asked.
 type Credential struct {
-	Name    string    `json:"name,omitempty"`
-	Binding string    `json:"binding,omitempty"`
-	Version string    `json:"version,omitempty"`
-	Expires time.Time `json:"expires,omitzero"`
+	Name     string    `json:"name,omitempty"`
+	Binding  string    `json:"binding,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Expires  time.Time `json:"expires,omitzero"`
+	Request  string    `json:"request_id,omitempty"`
+	Role     string    `json:"role,omitempty"`
+	Accessor string    `json:"accessor,omitempty"`
 }
 
 // An Egress is a host that the call reached.

@@ -20,7 +20,7 @@ func TestEveryComparisonRuns(t *testing.T) {
 			t.Errorf("%s: %v", c.names[0], err)
 		}
 		for _, r := range rows {
-			if !(r.Ours > 0 && r.Theirs > 0) || math.IsInf(r.Ratio, 0) || r.Unit == "" {
+			if !(r.Ours >= 0 && r.Theirs >= 0) || !(r.Ratio > 0) || math.IsInf(r.Ratio, 0) || r.Unit == "" {
 				t.Errorf("%+v", r)
 			}
 		}

@@ -91,11 +91,24 @@ func (c *comparison) measureCost(ctx context.Context, rounds int) (rows []row, e
 	for k, unit := range []string{"µs CPU/call", "B/call", "allocs/call"} {
 		ratios := make([]float64, rounds)
 		for r := range rounds {
-			ratios[r] = figures[0][k][r] / figures[1][k][r]
+			ratios[r] = ratio(figures[0][k][r], figures[1][k][r])
 		}
 		rows = append(rows, row{Name: c.names[k], Ours: median(figures[0][k]), Theirs: median(figures[1][k]), Unit: unit, Ratio: median(ratios), Goal: c.goals[k]})
 	}
 	return rows, nil
+}
+
+// ratio is a figure of ours to theirs. What is less than one in a hundred calls is none
+// at all, and none to none is 1.
+func ratio(ours, theirs float64) float64 {
+	const none = 0.01
+	if theirs >= none {
+		return ours / theirs
+	}
+	if ours < none {
+		return 1
+	}
+	return ours / none
 }
 
 // calibrate warms a side up and says how many calls a slice has.

@@ -101,9 +101,17 @@ func table(rows []row) error {
 				goal = fmt.Sprintf("≤ %.2f MISSED", r.Goal)
 			}
 		}
-		fmt.Fprintf(w, "| %s\t| %.1f\t| %.1f\t| %s\t| %.3f\t| %s\t|\n", r.Name, r.Ours, r.Theirs, r.Unit, r.Ratio, goal)
+		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %.3f\t| %s\t|\n", r.Name, figure(r.Ours), figure(r.Theirs), r.Unit, r.Ratio, goal)
 	}
 	return w.Flush()
+}
+
+// figure prints what is small with more places.
+func figure(f float64) string {
+	if f < 10 {
+		return fmt.Sprintf("%.3f", f)
+	}
+	return fmt.Sprintf("%.1f", f)
 }
 
 // pin puts the runtime where Go has it by default, whatever the environment says.

@@ -21,6 +21,10 @@ var comparisons = []*comparison{
 	// A token that was verified before, against one that is verified each time. Ours
 	// may take 12 allocations.
 	cost("token/remembered", [3]float64{0.10, 0, 0}, remembered, verifiedAnew),
+	// A credential that is cached, handed out and given back, against one read of a map
+	// behind a lock; and by the clock, on two cores against one.
+	cost("secrets/acquire", [3]float64{3, 1, 1}, acquired(1), lockedMap),
+	elapsed("secrets/acquire/cores", 1, acquired(2), acquired(1)),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }

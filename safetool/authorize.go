@@ -3,6 +3,7 @@ package safetool
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/audit"
@@ -30,6 +31,14 @@ func (f *flight) sees(target *feature) bool {
 	return target.policy.visible(&f.caller.Principal, f.server.options.InsecureObserve != "")
 }
 
+// copyOf returns a principal that the program may do with as it likes: what it writes
+// into roles or scopes decides no later call.
+func copyOf(who *access.Principal) access.Principal {
+	p := *who
+	p.Roles, p.Scopes, p.Delegation = slices.Clone(p.Roles), slices.Clone(p.Scopes), slices.Clone(p.Delegation)
+	return p
+}
+
 // authorize asks the policy's scopes, then the program's authorizer. Roles have
 // been asked when it was admitted: who has none of them does not get here.
 func (p *pass) authorize(ctx context.Context, arguments any) error {
@@ -50,7 +59,7 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	if p.server.options.Authorizer == nil {
 		return nil
 	}
-	request := access.Request{Principal: *who, Method: p.method, Arguments: arguments}
+	request := access.Request{Principal: copyOf(who), Method: p.method, Arguments: arguments}
 	switch p.feature.kind {
 	case "tool":
 		request.Tool = p.feature.name
@@ -59,7 +68,9 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	default:
 		request.Resource = p.name
 	}
-	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
+	bounded := newPatience(ctx, p.feature.limits.Timeout) // the slots are taken while it thinks
+	defer bounded.end()
+	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(bounded, request) })
 	if err == nil && d.Effect == access.EffectPermit {
 		if p.decision.Effect == audit.EffectPermit {
 			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}

@@ -28,11 +28,14 @@ import (
 const issued = "s3cr3t-value-0123456789"
 
 // withSecret is a server whose policy lends one secret, and that policy.
-func withSecret(t *testing.T) (*safetool.Server, *safetooltest.Recorder, safetool.Policy) {
+func withSecret(t *testing.T, edit ...func(*safetool.Options)) (*safetool.Server, *safetooltest.Recorder, safetool.Policy) {
 	t.Helper()
 	binding := secrets.KV("app/key", "value")
 	server, trail := newServer(t, func(o *safetool.Options) {
 		o.Secrets = secrets.NewBroker(safetooltest.Provider{binding: issued}, nil)
+		for _, f := range edit {
+			f(o)
+		}
 	})
 	return server, trail, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true, Secrets: map[string]secrets.Binding{"key": binding}}
 }
@@ -228,6 +231,7 @@ func TestAResultThatPanicsOrHoldsNaNIsAnswered(t *testing.T) {
 		add("content_meta_bomb", &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "x", Meta: mcp.Meta{"x": bomb{true}}}}}, nil)
 		add("content_nil", &mcp.CallToolResult{Content: []mcp.Content{nil}}, nil)
 		add("content_typed_nil", &mcp.CallToolResult{Content: []mcp.Content{typedNil}}, nil)
+		add("priority_nan", &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Annotations: &mcp.Annotations{Priority: math.NaN()}}}}, nil)
 		add("embedded_nil", &mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{}}}, nil)
 		add("ask_bomb", &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": &mcp.ElicitParams{Message: "?", RequestedSchema: bomb{true}}}}, nil)
 		add("ask_nil", &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": nil}}, nil)

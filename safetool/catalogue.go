@@ -142,6 +142,9 @@ func (s *Server) addResource(r *mcp.Resource, p Policy, h mcp.ResourceHandler) e
 		return err
 	}
 	definition := *r
+	if err := listable(&definition, &definition.Meta); err != nil {
+		return err
+	}
 	f.rules = audit.Rules{{Name: "uri", Rule: audit.RuleClear}} // declared, so not the caller's words
 	err = put(&s.catalogue.mu, &s.catalogue.resources, r.URI,
 		&resource{feature: f, definition: &definition, handler: h, mimeType: r.MIMEType})
@@ -165,6 +168,9 @@ func (s *Server) addTemplate(t *mcp.ResourceTemplate, p Policy, h mcp.ResourceHa
 		return err
 	}
 	definition := *t
+	if err := listable(&definition, &definition.Meta); err != nil {
+		return err
+	}
 	f.rules = audit.Rules{{Name: "uri", Rule: audit.RuleHMAC}}
 	err = put(&s.catalogue.mu, &s.catalogue.templates, t.URITemplate,
 		&resource{feature: f, template: &definition, matches: tmpl.Regexp(), handler: h, mimeType: t.MIMEType})
@@ -187,6 +193,9 @@ func (s *Server) addPrompt(p *mcp.Prompt, policy Policy, h mcp.PromptHandler) er
 		f.rules = append(f.rules, audit.FieldRule{Name: a.Name, Rule: audit.RuleHMAC})
 	}
 	definition := *p
+	if err := listable(&definition, &definition.Meta); err != nil {
+		return err
+	}
 	if err := put(&s.catalogue.mu, &s.catalogue.prompts, p.Name, &prompt{f, &definition, h}); err != nil {
 		return err
 	}
@@ -217,6 +226,30 @@ func AddPrompt(s *Server, p *mcp.Prompt, policy Policy, h mcp.PromptHandler) {
 	if err := s.addPrompt(p, policy, h); err != nil {
 		panic(fmt.Errorf("safetool.AddPrompt %s: %w", nameOf(p, func() string { return p.Name }), err))
 	}
+}
+
+// listable makes a definition fit to be listed: the SDK encodes it after all
+// middleware, where a MarshalJSON that panics ends the process and a NaN is never
+// answered. Its _meta, which holds anything, is encoded here, once.
+func listable[T any](definition *T, meta *mcp.Meta) error {
+	_, err := shielded(func() (json.RawMessage, error) {
+		if *meta != nil {
+			encoded := make(mcp.Meta, len(*meta))
+			for key, value := range *meta {
+				raw, err := encodeAny(value)
+				if err != nil {
+					return nil, err
+				}
+				encoded[key] = raw
+			}
+			*meta = encoded
+		}
+		return encodeAny(definition)
+	})
+	if err != nil {
+		return fmt.Errorf("it cannot be listed: %w", err)
+	}
+	return nil
 }
 
 func nameOf[T any](definition *T, name func() string) string {

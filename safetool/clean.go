@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/secrets"
 	"github.com/safemcp/safemcp/validate/text"
 )
@@ -27,14 +27,18 @@ type cleaner struct {
 	redacted  []string // bindings whose values were found
 	toolError bool     // the handler's own result says IsError
 	cause     string   // and this is what it says of it inside
+	wrong     error    // what of the answer no JSON can say
 }
 
 func (s *Server) newCleaner(most int) *cleaner {
 	return &cleaner{broker: s.options.Secrets, most: most}
 }
 
-// within checks the size of the whole answer.
+// within checks the whole answer: that all of it can be sent, and its size.
 func (c *cleaner) within() error {
+	if c.wrong != nil {
+		return c.wrong
+	}
 	if c.bytes <= c.most {
 		return nil
 	}
@@ -53,6 +57,21 @@ func (c *cleaner) text(s string) string {
 	c.found(found)
 	c.bytes += len(clean)
 	return clean
+}
+
+// shortened is text for an error, which has no other to take its place where it is too
+// long: what is beyond the limit of the answer is cut off.
+func (c *cleaner) shortened(s string) string {
+	s = c.text(s)
+	cut := len(s) - max(0, c.bytes-c.most)
+	if cut >= len(s) {
+		return s
+	}
+	for cut = max(0, cut); cut > 0 && !utf8.RuneStart(s[cut]); {
+		cut--
+	}
+	c.bytes -= len(s) - cut
+	return s[:cut]
 }
 
 // json cleans the strings inside a JSON text. It does not count its bytes.
@@ -158,19 +177,25 @@ func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
 	return nil
 }
 
+// leastWords is how long an error may be, whatever the limit of an answer is.
+const leastWords = 4 << 10
+
 // cleanProblem returns a copy of p that may leave, with the reference that finds
-// its cause.
-func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
-	c := s.newCleaner(0)
+// its cause, and at most so many bytes of text.
+func (s *Server) cleanProblem(p *Problem, reference string, most int) *Problem {
+	c := s.newCleaner(max(most, leastWords))
 	out := *p
-	out.Code, out.Category = c.text(p.Code), Category(c.text(string(p.Category)))
-	out.Message, out.Hint, out.Reference = c.text(p.Message), c.text(p.Hint), reference
+	out.Code, out.Category = c.shortened(p.Code), Category(c.shortened(string(p.Category)))
+	out.Message, out.Hint, out.Reference = c.shortened(p.Message), c.shortened(p.Hint), reference
 	out.Fields = nil
 	for _, f := range p.Fields {
-		f.Path, f.Rule, f.Message = c.text(f.Path), c.text(f.Rule), c.text(f.Message)
+		if c.bytes >= c.most {
+			break
+		}
+		f.Path, f.Rule, f.Message = c.shortened(f.Path), c.shortened(f.Rule), c.shortened(f.Message)
 		allowed := make([]string, len(f.Allowed))
 		for i, a := range f.Allowed {
-			allowed[i] = c.text(a)
+			allowed[i] = c.shortened(a)
 		}
 		f.Allowed = allowed
 		if len(allowed) == 0 {
@@ -181,66 +206,15 @@ func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
 	return &out
 }
 
-// cleanWire returns a copy of a protocol error that may leave.
-func (s *Server) cleanWire(w *jsonrpc.Error) *jsonrpc.Error {
-	c := s.newCleaner(0)
-	out := &jsonrpc.Error{Code: w.Code, Message: c.text(w.Message)}
+// cleanWire returns a copy of a protocol error that may leave, of at most so many bytes.
+func (s *Server) cleanWire(w *jsonrpc.Error, most int) *jsonrpc.Error {
+	c := s.newCleaner(max(most, leastWords))
+	out := &jsonrpc.Error{Code: w.Code, Message: c.shortened(w.Message)}
 	if len(w.Data) > 0 {
-		if data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) }); err == nil {
+		data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) })
+		if err == nil && c.within() == nil {
 			out.Data = data
 		}
 	}
 	return out
-}
-
-// withoutArguments takes the values that a caller submitted out of the text of an
-// error, which likes to quote them: nobody reads what was typed.
-func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) string {
-	if cause == "" || len(raw) == 0 {
-		return cause
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	var members map[string]any
-	if decoder.Decode(&members) != nil {
-		return cause
-	}
-	for name, value := range members {
-		rule, known := rules.Of(name)
-		if rule == audit.RuleClear {
-			continue
-		}
-		label := "[argument]"
-		if known {
-			label = "[" + name + "]"
-		}
-		cause = withoutValue(cause, value, label)
-	}
-	return cause
-}
-
-// shortest is the length of a value below which replacing it would garble more
-// than it hides.
-const shortest = 4
-
-func withoutValue(cause string, value any, label string) string {
-	switch v := value.(type) {
-	case string:
-		if len(v) >= shortest {
-			cause = strings.ReplaceAll(cause, v, label)
-		}
-	case json.Number:
-		if len(v) >= shortest {
-			cause = strings.ReplaceAll(cause, v.String(), label)
-		}
-	case []any:
-		for _, item := range v {
-			cause = withoutValue(cause, item, label)
-		}
-	case map[string]any:
-		for _, item := range v {
-			cause = withoutValue(cause, item, label)
-		}
-	}
-	return cause
 }

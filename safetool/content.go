@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -62,6 +64,9 @@ func (c *cleaner) annotations(own *mcp.Annotations) *mcp.Annotations {
 	if own == nil {
 		return nil
 	}
+	if math.IsNaN(own.Priority) || math.IsInf(own.Priority, 0) { // the SDK could not encode it, and would not answer
+		c.wrong = fmt.Errorf("the handler returned annotations with the priority %v", own.Priority)
+	}
 	out := &mcp.Annotations{LastModified: c.text(own.LastModified), Priority: own.Priority}
 	for _, role := range own.Audience {
 		out.Audience = append(out.Audience, mcp.Role(c.text(string(role))))
@@ -114,7 +119,7 @@ func (c *cleaner) inputRequest(own mcp.InputRequest) (mcp.InputRequest, error) {
 	return nil, fmt.Errorf("the handler asks with a %T, which no client answers", own)
 }
 
-var errNilQuestion = errors.New("the handler returned a nil input request")
+var errNilQuestion = errors.New("the handler asks with a nil input request, or a nil message in one")
 
 func (c *cleaner) elicit(own *mcp.ElicitParams) (*mcp.ElicitParams, error) {
 	if own == nil {
@@ -129,7 +134,7 @@ func (c *cleaner) elicit(own *mcp.ElicitParams) (*mcp.ElicitParams, error) {
 		return nil, err
 	}
 	return &mcp.ElicitParams{
-		Meta: meta, Mode: own.Mode, Message: c.text(own.Message), RequestedSchema: schema,
+		Meta: meta, Mode: c.text(own.Mode), Message: c.text(own.Message), RequestedSchema: schema,
 		URL: c.text(own.URL), ElicitationID: c.text(own.ElicitationID),
 	}, nil
 }
@@ -137,14 +142,14 @@ func (c *cleaner) elicit(own *mcp.ElicitParams) (*mcp.ElicitParams, error) {
 // createMessage copies and cleans a request for sampling. It is an object with
 // free-form parts many levels deep, so it goes through its JSON form.
 func (c *cleaner) createMessage(own *mcp.CreateMessageParams) (*mcp.CreateMessageParams, error) {
-	if own == nil {
+	if own == nil || slices.Contains(own.Messages, nil) { // which the SDK would follow
 		return nil, errNilQuestion
 	}
 	return throughJSON(c, own)
 }
 
 func (c *cleaner) createMessageWithTools(own *mcp.CreateMessageWithToolsParams) (*mcp.CreateMessageWithToolsParams, error) {
-	if own == nil {
+	if own == nil || slices.Contains(own.Messages, nil) {
 		return nil, errNilQuestion
 	}
 	return throughJSON(c, own)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -46,8 +47,22 @@ func recovered(value any) (p *panicked) {
 			p.value = fmt.Sprintf("a %T that panics when printed", value)
 		}
 	}()
-	p.value = fmt.Sprint(value)
+	p.value = fmt.Sprint(shallow(value))
 	return p
+}
+
+// shallow is what is printed of a panic's value: one that has no text of its own may
+// lead back to itself, and printing that exhausts the stack, which nothing recovers.
+func shallow(value any) any {
+	switch value.(type) {
+	case error, fmt.Stringer:
+		return value
+	}
+	switch kind := reflect.ValueOf(value).Kind(); kind {
+	case reflect.Array, reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer:
+		return fmt.Sprintf("a %T", value)
+	}
+	return value
 }
 
 // errTimedOut and errCancelled are how the wait for a handler ended without it.
@@ -68,10 +83,20 @@ type verdict struct {
 	stack   string
 }
 
-// explain decides what the caller of a failed call is told. Nothing but a
+// explain decides what the caller of a failed call is told, whatever the methods of
+// an error of somebody else's do.
+func (s *Server) explain(ctx context.Context, err error) verdict {
+	v, failed := shielded(func() (verdict, error) { return s.verdictOn(ctx, err), nil })
+	if failed != nil {
+		return s.verdictOn(ctx, failed)
+	}
+	return v
+}
+
+// verdictOn is explain for an error that can be asked what it is. Nothing but a
 // problem, words given to Say, a bare protocol error, and what the program's own
 // Explain returns ever comes from the error itself.
-func (s *Server) explain(ctx context.Context, err error) verdict {
+func (s *Server) verdictOn(ctx context.Context, err error) verdict {
 	var (
 		ref     *refusal
 		pan     *panicked

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -156,7 +158,23 @@ func unleaked(t *testing.T, came any, err error) {
 func TestNoFieldOfAResourceOrPromptCarriesAnIssuedSecret(t *testing.T) {
 	t.Parallel()
 	eachEra(t, func(t *testing.T, version string) {
-		server, _, policy := withSecret(t)
+		var failed atomic.Pointer[jsonrpc.Error]
+		server, _, policy := withSecret(t, func(o *safetool.Options) {
+			o.SDK = &mcp.ServerOptions{CompletionHandler: func(ctx context.Context, _ *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
+				lent(ctx, t)
+				return nil, failed.Load()
+			}}
+		})
+		safetool.AddResource(server, &mcp.Resource{URI: "x:fails", Name: "fails"}, policy,
+			func(ctx context.Context, _ *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+				lent(ctx, t)
+				return nil, failed.Load()
+			})
+		safetool.AddPrompt(server, &mcp.Prompt{Name: "fails"}, policy,
+			func(ctx context.Context, _ *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+				lent(ctx, t)
+				return nil, failed.Load()
+			})
 		safetool.AddResource(server, &mcp.Resource{URI: "x:leaky", Name: "leaky"}, policy,
 			func(ctx context.Context, _ *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 				res, _ := reflect.TypeAssert[*mcp.ReadResourceResult](filled(reflect.TypeFor[mcp.ReadResourceResult](), lent(ctx, t), 0).Addr())
@@ -176,6 +194,18 @@ func TestNoFieldOfAResourceOrPromptCarriesAnIssuedSecret(t *testing.T) {
 				return res, nil
 			})
 		client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{ProtocolVersion: version})
+		for _, wire := range []*jsonrpc.Error{
+			{Code: -32000, Message: issued, Data: json.RawMessage(`{"k":"` + issued + `"}`)},
+			{Code: -32000, Message: "no", Data: json.RawMessage(`{"k`)}, // which would end the session
+		} {
+			failed.Store(wire)
+			_, err := client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "x:fails"})
+			unleaked(t, nil, err)
+			_, err = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "fails"})
+			unleaked(t, nil, err)
+			_, err = client.Complete(t.Context(), &mcp.CompleteParams{Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: "fails"}, Argument: mcp.CompleteParamsArgument{Name: "a", Value: "b"}})
+			unleaked(t, nil, err)
+		}
 		resource, err := client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "x:leaky"})
 		unleaked(t, resource, err)
 		prompt, err := client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "leaky"})
@@ -184,4 +214,54 @@ func TestNoFieldOfAResourceOrPromptCarriesAnIssuedSecret(t *testing.T) {
 			t.Errorf("nothing was answered: %v", err)
 		}
 	})
+}
+
+// The same of what a handler sends while it runs.
+func TestNoFieldOfAMessageCarriesAnIssuedSecret(t *testing.T) {
+	t.Parallel()
+	server, _, policy := withSecret(t)
+	safetool.AddTool(server, &mcp.Tool{Name: "chatty"}, policy,
+		func(ctx context.Context, req *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			value := lent(ctx, t)
+			progress, _ := reflect.TypeAssert[*mcp.ProgressNotificationParams](filled(reflect.TypeFor[mcp.ProgressNotificationParams](), value, 0).Addr())
+			for _, token := range []any{value, 7, map[string]any{"k": value}, &progress} {
+				progress.ProgressToken = token
+				if token == &progress {
+					progress.ProgressToken = bomb{true}
+				}
+				_ = req.Session.NotifyProgress(ctx, progress) // the last is not sent, and harms nobody
+			}
+			log, _ := reflect.TypeAssert[*mcp.LoggingMessageParams](filled(reflect.TypeFor[mcp.LoggingMessageParams](), value, 0).Addr())
+			for _, log.Level = range []mcp.LoggingLevel{"error", log.Level} {
+				_ = req.Session.Log(ctx, log)
+			}
+			ask, _ := reflect.TypeAssert[*mcp.ElicitParams](filled(reflect.TypeFor[mcp.ElicitParams](), value, 0).Addr())
+			_, err := req.Session.Elicit(ctx, ask)
+			unleaked(t, nil, err) // the client says which mode it does not know
+			ask.Mode = "url"
+			_, _ = req.Session.Elicit(ctx, ask)
+			return &mcp.CallToolResult{}, nil, nil
+		})
+	seen := make(chan string, 16)
+	client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{ProtocolVersion: "2025-11-25", SDK: &mcp.ClientOptions{
+		Capabilities:                &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{Form: &mcp.FormElicitationCapabilities{}, URL: &mcp.URLElicitationCapabilities{}}},
+		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) { seen <- dump(r.Params) },
+		LoggingMessageHandler:       func(_ context.Context, r *mcp.LoggingMessageRequest) { seen <- dump(r.Params) },
+		ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			seen <- dump(r.Params)
+			return &mcp.ElicitResult{Action: "decline"}, nil
+		},
+	}})
+	if err := client.SetLoggingLevel(t.Context(), &mcp.SetLoggingLevelParams{Level: "debug"}); err != nil {
+		t.Fatal(err)
+	}
+	call(t, client, "chatty", nil)
+	for range 5 { // three of progress, one of the log, one question
+		select {
+		case text := <-seen:
+			unleaked(t, text, nil)
+		case <-time.After(20 * time.Second):
+			t.Fatal("a message did not come")
+		}
+	}
 }

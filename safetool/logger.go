@@ -15,7 +15,8 @@ type redactingHandler struct {
 }
 
 func (h *redactingHandler) Enabled(ctx context.Context, l slog.Level) bool {
-	return h.inner.Enabled(ctx, l)
+	enabled, err := shielded(func() (bool, error) { return h.inner.Enabled(ctx, l), nil })
+	return enabled && err == nil
 }
 
 func (h *redactingHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -25,7 +26,9 @@ func (h *redactingHandler) Handle(ctx context.Context, r slog.Record) error {
 		clean.AddAttrs(h.attr(a))
 		return true
 	})
-	return h.inner.Handle(ctx, clean)
+	// Trouble is logged where nothing recovers any more, as of a recorder that fails.
+	_, err := shielded(func() (struct{}, error) { return struct{}{}, h.inner.Handle(ctx, clean) })
+	return err
 }
 
 func (h *redactingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

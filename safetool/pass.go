@@ -29,6 +29,7 @@ type pass struct {
 
 	raw         json.RawMessage // the arguments as sent
 	credentials []audit.Credential
+	lent        map[string]*secrets.Credential
 
 	inside    sync.Mutex // held while the handler's part of the pass runs
 	over      bool       // nothing of it may start any more
@@ -70,7 +71,10 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 		res = none
 		p.asked = false
 		if v.problem != nil {
-			v.problem = p.server.cleanProblem(v.problem, p.flight.call)
+			v.problem = p.server.cleanProblem(v.problem, p.flight.call, cleaner.most)
+		}
+		if v.wire != nil {
+			v.wire = p.server.cleanWire(v.wire, cleaner.most)
 		}
 	}
 	return res, v
@@ -248,25 +252,37 @@ func (p *pass) prepare(ctx context.Context) error {
 		return nil
 	}
 	issued := make(map[string]*secrets.Credential, len(wanted))
+	p.lent = issued // also where one of several fails
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		who := &p.caller.Principal
-		c, err := p.server.options.Secrets.Issue(ctx, secrets.Request{
+		c, err := p.server.options.Secrets.Acquire(ctx, secrets.Request{
 			Server: p.server.identity.Name, Tool: p.feature.name, Caller: who.ID, Tenant: who.Tenant, Binding: wanted[name],
 		})
 		if err != nil {
 			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: noCredentials(p.feature.name, err)}
 		}
 		issued[name] = c
-		p.credentials = append(p.credentials, audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
+		origin := c.Origin()
+		p.credentials = append(p.credentials, audit.Credential{
+			Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires(),
+			Request: origin.Request, Role: origin.Role, Accessor: origin.Accessor,
+		})
 	}
 	p.call.lend(issued)
 	return nil
 }
 
+// giveBack says that the handler has returned, and so needs its credentials no more.
+func (p *pass) giveBack() {
+	for _, c := range p.lent {
+		p.server.options.Secrets.Release(c)
+	}
+}
+
 // noCredentials says whether it makes sense to try again: not where there is nothing
 // that could be issued.
 func noCredentials(feature string, err error) Problem {
-	if errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrUnsupported) {
+	if errors.Is(err, secrets.ErrNotFound) || errors.Is(err, secrets.ErrUnsupported) || errors.Is(err, secrets.ErrDenied) {
 		return Problem{
 			Code: CodeCredentialsUnavailable, Category: CategoryServer,
 			Message: fmt.Sprintf("The credentials that %s needs are not there. Nothing was done.", feature),

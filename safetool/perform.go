@@ -19,6 +19,9 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	if p.over {
 		return answer, fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
 	}
+	if p.abandoned { // by middleware that tries again: the handler still runs, on the slots of the call
+		return answer, fmt.Errorf("%w, and still runs", errTimedOut)
+	}
 	if err := p.approve(); err != nil {
 		return answer, err
 	}
@@ -31,6 +34,7 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	bounded := newPatience(ctx, p.feature.limits.Timeout)
 	defer bounded.end()
 	if err := p.prepare(bounded); err != nil {
+		p.giveBack()
 		return answer, err
 	}
 	return timed(bounded, p, handler)
@@ -72,6 +76,7 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 			}
 			p.late(h.err)
 		}()
+		defer p.giveBack()
 		defer func() {
 			if v := recover(); v != nil {
 				h.err = recovered(v)
@@ -121,7 +126,7 @@ func (p *pass) late(err error) {
 	e.Outcome.Status = audit.StatusOK
 	if err != nil {
 		v := p.server.explain(context.Background(), err)
-		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: v.cause, Stack: v.stack}
+		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: withoutArguments(v.cause, p.raw, p.feature.rules), Stack: v.stack}
 	}
 	_ = p.server.recordDetached(context.Background(), e) // logged by record; there is nobody left to tell
 }

@@ -53,7 +53,8 @@ func TestWiringMistakesFailWithASentence(t *testing.T) {
 	}
 	for what, o := range map[string]*safetool.Options{
 		"nil": nil, "no audit": {}, "both": {Audit: &safetooltest.Recorder{}, InsecureNoAudit: "x"},
-		"negative": {Audit: &safetooltest.Recorder{}, Limits: limit.Limits{ResultBytes: -1}},
+		"negative":       {Audit: &safetooltest.Recorder{}, Limits: limit.Limits{ResultBytes: -1}},
+		"nil middleware": {Audit: &safetooltest.Recorder{}, Middleware: []safetool.Middleware{nil}},
 	} {
 		if _, err := safetool.NewServer(&mcp.Implementation{Name: "x"}, o); err == nil {
 			t.Errorf("%s: NewServer took it", what)
@@ -216,6 +217,68 @@ func TestAnAuthorizerThatDoesNotAnswerDenies(t *testing.T) {
 				t.Errorf("recorded %+v", e.Decision)
 			}
 		})
+	}
+}
+
+// What an authorizer or a handler writes into the principal that it is given, or sorts,
+// is its own.
+func TestWhatIsWrittenIntoAPrincipalNeverDecidesACall(t *testing.T) {
+	t.Parallel()
+	var server *safetool.Server
+	write := func(p access.Principal) {
+		p.Scopes[0], p.Roles[0] = "admin", "admin"
+	}
+	server, _ = newServer(t, func(o *safetool.Options) {
+		o.Authorizer = access.AuthorizerFunc(func(_ context.Context, r access.Request) (access.Decision, error) {
+			write(r.Principal)
+			return access.Permit("all"), nil
+		})
+	})
+	safetool.AddTool(server, &mcp.Tool{Name: "writes"}, open,
+		func(ctx context.Context, req *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			write(safetool.CallFrom(ctx).Principal())
+			req.Extra.TokenInfo.Scopes[0] = "admin"
+			return nil, nil, nil
+		})
+	for _, p := range []safetool.Policy{{Risk: safetool.ReadOnly, Scopes: []string{"admin"}}, {Risk: safetool.ReadOnly, Roles: []string{"admin"}}} {
+		name := "scope"
+		if len(p.Roles) > 0 {
+			name = "role"
+		}
+		safetool.AddTool(server, &mcp.Tool{Name: name}, p, func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+			t.Errorf("the tool that needs a %s ran", name)
+			return nil, nil, nil
+		})
+	}
+	who := safetooltest.Tester()
+	who.Scopes, who.Roles = []string{"other"}, []string{"other"}
+	client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{Principal: who})
+	call(t, client, "writes", nil)
+	for _, name := range []string{"scope", "role"} {
+		_, _ = client.CallTool(t.Context(), &mcp.CallToolParams{Name: name})
+	}
+}
+
+// A program that goes on to use the options that it gave changes no guard.
+func TestOptionsThatChangeLaterChangeNothing(t *testing.T) {
+	t.Parallel()
+	never := func(safetool.Handler) safetool.Handler {
+		return func(context.Context, *safetool.Call) (*safetool.Result, error) {
+			return nil, errors.New("not this one")
+		}
+	}
+	always := func(next safetool.Handler) safetool.Handler { return next }
+	wrap, sdk := []safetool.Middleware{always}, &mcp.ServerOptions{}
+	server, _ := newServer(t, func(o *safetool.Options) { o.Middleware, o.SDK = wrap, sdk })
+	wrap[0] = never
+	sdk.SetCacheable = func(context.Context, mcp.Request, *mcp.Cacheable) { t.Error("a hook that came later was called") }
+	addHello(server)
+	client := safetooltest.NewClient(t, server)
+	if res := call(t, client, "hello", map[string]any{"name": "Ada"}); res.IsError {
+		t.Error(textOf(res))
+	}
+	if _, err := client.ListTools(t.Context(), nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -2,12 +2,14 @@ package safetool_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -201,6 +203,42 @@ func TestWhatIsSaidReachesTheCaller(t *testing.T) {
 	}
 }
 
+// The words of an error are bounded as an answer is.
+func TestAnErrorIsNeverLongerThanAnAnswer(t *testing.T) {
+	t.Parallel()
+	const most = 8 << 10
+	long := strings.Repeat("ä", most)
+	server, _ := newServer(t, func(o *safetool.Options) { o.Limits = limit.Limits{ResultBytes: most} })
+	for name, err := range map[string]error{
+		"say":     safetool.Say("Too much: %s", long),
+		"problem": &safetool.Problem{Code: long, Message: long, Hint: long, Fields: []safetool.FieldProblem{{Path: long, Allowed: []string{long, long}}, {Message: long}}},
+		"wire":    &jsonrpc.Error{Code: -32000, Message: long, Data: json.RawMessage(`"` + long + `"`)},
+		"data":    &jsonrpc.Error{Code: -32000, Message: "Too much.", Data: json.RawMessage(`"` + long + `"`)},
+	} {
+		safetool.AddTool(server, &mcp.Tool{Name: name}, open,
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+				return nil, nil, err
+			})
+	}
+	client := safetooltest.NewClient(t, server)
+	for _, card := range server.Describe() {
+		res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: card.Name})
+		var text string
+		var wire *jsonrpc.Error
+		switch {
+		case errors.As(err, &wire):
+			text = wire.Message + string(wire.Data)
+		case err != nil:
+			t.Fatal(err)
+		default:
+			text = dump(res)
+		}
+		if n := len(text); n == 0 || n > 3*most || !utf8.ValidString(text) { // once to be read, once in _meta
+			t.Errorf("%s: %d bytes left the server", card.Name, n)
+		}
+	}
+}
+
 func TestACancelledCallerLosesNoOutcome(t *testing.T) {
 	t.Parallel()
 	eachEra(t, func(t *testing.T, version string) {
@@ -248,6 +286,53 @@ func TestAHandlerPastItsDeadlineKeepsItsSlot(t *testing.T) {
 	}, func() string { return phases(trail.Calls()) })
 	if text := dump(call(t, client, "stuck", nil)); strings.Contains(text, safetool.CodeBusy) {
 		t.Errorf("the slot was not given back: %s", text)
+	}
+}
+
+// Middleware that tries again after a timeout: the handler that was given up still runs,
+// and holds the slots of the call.
+func TestAHandlerThatWasGivenUpIsNeverJoinedByAnother(t *testing.T) {
+	t.Parallel()
+	server, trail := newServer(t, func(o *safetool.Options) {
+		o.Middleware = []safetool.Middleware{func(next safetool.Handler) safetool.Handler {
+			return func(ctx context.Context, c *safetool.Call) (*safetool.Result, error) {
+				if res, err := next(ctx, c); err == nil {
+					return res, nil
+				}
+				return next(ctx, c)
+			}
+		}}
+	})
+	policy := open
+	policy.Limits = limit.Limits{Timeout: 20 * time.Millisecond, Concurrency: 1}
+	var running atomic.Int32
+	release := make(chan struct{}, 100)
+	safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy,
+		func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+			if running.Add(1) > 1 {
+				t.Error("two handlers run on one slot")
+			}
+			<-release
+			running.Add(-1)
+			return nil, nil, nil
+		})
+	client := safetooltest.NewClient(t, server)
+	for n := range 2 { // the second finds one slot free, and no more
+		for _, code := range []string{safetool.CodeTimeout, safetool.CodeBusy, safetool.CodeBusy} {
+			if text := dump(call(t, client, "stuck", nil)); !strings.Contains(text, code) {
+				t.Errorf("not %s: %s", code, text)
+			}
+		}
+		release <- struct{}{}
+		late := func() (n int) {
+			for _, e := range trail.Calls() {
+				if e.Decision.Rule == "late_return" {
+					n++
+				}
+			}
+			return n
+		}
+		eventually(t, func() bool { return late() > n }, func() string { return phases(trail.Calls()) })
 	}
 }
 

@@ -51,16 +51,18 @@ func (c *cleaner) message(session *mcp.ServerSession, params mcp.Params) (mcp.Re
 	case *mcp.PingParams:
 		return messageWith(session, p, func(o *mcp.PingParams) error { return nil }, c)
 	case *mcp.ProgressNotificationParams:
-		return messageWith(session, p, func(o *mcp.ProgressNotificationParams) error {
+		return messageWith(session, p, func(o *mcp.ProgressNotificationParams) (err error) {
 			o.Message = c.text(p.Message)
-			if token, ok := p.ProgressToken.(string); ok {
-				o.ProgressToken = token // the client's own, given back as it came
+			if token, ok := p.ProgressToken.(string); ok { // the client's own goes back as it came
+				o.ProgressToken, _ = c.broker.RedactString(token)
+				return nil
 			}
-			return nil
+			o.ProgressToken, err = c.optional(p.ProgressToken)
+			return err
 		}, c)
 	case *mcp.LoggingMessageParams:
 		return messageWith(session, p, func(o *mcp.LoggingMessageParams) (err error) {
-			o.Logger = c.text(p.Logger)
+			o.Logger, o.Level = c.text(p.Logger), mcp.LoggingLevel(c.text(string(p.Level)))
 			o.Data, err = c.value(p.Data)
 			return err
 		}, c)

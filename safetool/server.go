@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -95,6 +97,12 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	if o != nil {
 		options = *o
 	}
+	options.Middleware, options.Allow = slices.Clone(options.Middleware), maps.Clone(options.Allow)
+	for _, m := range options.Middleware {
+		if m == nil {
+			return nil, errors.New("safetool: Options.Middleware has a nil element")
+		}
+	}
 	if field := options.Limits.Check(); field != "" {
 		return nil, fmt.Errorf("safetool: Options.Limits.%s is negative, or a rate that is half set", field)
 	}
@@ -113,7 +121,17 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	if err := s.wireSDK(impl); err != nil {
 		return nil, err
 	}
+	s.options.Secrets.Watch(s.noticeOfSecrets)
 	return s, s.recordOptOuts()
+}
+
+// noticeOfSecrets records what happens to credentials between calls.
+func (s *Server) noticeOfSecrets(n secrets.Notice) {
+	reason := n.Reason
+	if n.Tool != "" {
+		reason = n.Tool + ": " + reason
+	}
+	_ = s.notice(context.Background(), "secrets", string(n.Kind), reason) // logged by record
 }
 
 func logHandler(l *slog.Logger) slog.Handler {
@@ -154,10 +172,18 @@ func (s *Server) wireSDK(impl *mcp.Implementation) (err error) {
 	if s.options.SDK != nil {
 		sdk = *s.options.SDK
 	}
+	s.options.SDK = &sdk
+	if _, err := encodeAny(sdk.Capabilities); err != nil {
+		return fmt.Errorf("safetool: Options.SDK.Capabilities: %w", err)
+	}
 	if sdk.PageSize > 0 {
 		s.pageSize = sdk.PageSize
 	}
-	s.sdk = mcp.NewServer(impl, &sdk)
+	if sdk.Logger != nil { // the SDK logs where nothing recovers
+		sdk.Logger = slog.New(&redactingHandler{inner: sdk.Logger.Handler(), broker: s.options.Secrets})
+	}
+	own := *impl
+	s.sdk = mcp.NewServer(&own, &sdk)
 	s.sdk.AddReceivingMiddleware(s.receive)
 	s.sdk.AddSendingMiddleware(s.send)
 	return nil

@@ -175,6 +175,9 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Fi
 		t.definition.OutputSchema = out
 		t.listsOut = true
 	}
+	if err := listable(t.definition, &t.definition.Meta); err != nil {
+		return err
+	}
 	t.legacy = t.definition
 	if !t.objects {
 		old := *t.definition

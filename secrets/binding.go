@@ -3,6 +3,7 @@ package secrets
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,19 +29,41 @@ const (
 // and may be printed. Bindings are written down by a server's author, never made
 // from what a caller says: a path like "tools/../../sys" would reach anything.
 type Binding struct {
-	kind  Kind
-	path  string
-	field string
+	kind    Kind
+	path    string
+	field   string
+	version int  // 0: the latest; below: AtVersion was given none
+	caller  bool // each caller has their own
 }
 
-// KV names one field of a stored entry, for example KV("app/share", "key").
-func KV(path, field string) Binding { return Binding{KindKV, path, field} }
+// KV names one field of a stored entry, for example KV("app/share", "key"), in its
+// latest version.
+func KV(path, field string) Binding { return Binding{kind: KindKV, path: path, field: field} }
 
 // Database names the role for which a user of a database is made.
-func Database(role string) Binding { return Binding{KindDatabase, role, ""} }
+func Database(role string) Binding { return Binding{kind: KindDatabase, path: role} }
 
-// Transit names a key that signs, encrypts or decrypts without being handed out.
-func Transit(key string) Binding { return Binding{KindTransit, key, ""} }
+// Transit names a key that signs, encrypts or decrypts without being handed out: see
+// [Key].
+func Transit(key string) Binding { return Binding{kind: KindTransit, path: key} }
+
+// AtVersion returns the binding for that version of a stored entry, from 1, whatever
+// is stored after it. Check refuses it for what is no KV.
+func (b Binding) AtVersion(version int) Binding {
+	b.version = version
+	if version < 1 {
+		b.version = -1
+	}
+	return b
+}
+
+// PerCaller returns the binding for credentials that callers do not share: each gets
+// one of their own, made with their ID in the [Request]. Without it those of one
+// tenant do share, and a provider does not learn who calls.
+func (b Binding) PerCaller() Binding {
+	b.caller = true
+	return b
+}
 
 // Kind returns what sort of credential this is; it is empty on the zero Binding.
 func (b Binding) Kind() Kind { return b.kind }
@@ -52,8 +75,15 @@ func (b Binding) Path() string { return b.path }
 // Field returns the field of a KV binding, and "" for the other kinds.
 func (b Binding) Field() string { return b.field }
 
-// String returns the binding in one line, as in "kv:app/share#key" or
-// "database:readonly". Characters that [Binding.Check] refuses are shown as "_".
+// Version returns the version that [Binding.AtVersion] pinned, and 0 for the latest.
+func (b Binding) Version() int { return max(b.version, 0) }
+
+// IsPerCaller reports whether callers have credentials of their own.
+func (b Binding) IsPerCaller() bool { return b.caller }
+
+// String returns the binding in one line, as in "kv:app/share#key", with a version
+// "kv:app/share#key@3", or "database:readonly+caller" where callers have their own.
+// Characters that [Binding.Check] refuses are shown as "_".
 func (b Binding) String() string {
 	if b.kind == "" {
 		return "no binding"
@@ -62,6 +92,12 @@ func (b Binding) String() string {
 	if b.kind == KindKV {
 		s += "#" + printable(b.field)
 	}
+	if b.version != 0 {
+		s += "@" + strconv.Itoa(b.version)
+	}
+	if b.caller {
+		s += "+caller"
+	}
 	return s
 }
 
@@ -69,8 +105,15 @@ func (b Binding) String() string {
 // whatever a store could read as another place than the one that is written:
 // empty parts, "." and "..", slashes at either end, "\", "%", "?", "#", invalid
 // UTF-8, characters that do not show, spaces around a part, more than 512 bytes of
-// path or 128 of field, and a slash in the name of a role or a key.
+// path or 128 of field, a slash in the name of a role or a key, and a version that is
+// under 1 or not that of a stored entry.
 func (b Binding) Check() error {
+	switch {
+	case b.version < 0:
+		return errors.New("secrets: AtVersion was given a version under 1: the first is 1, and a binding without AtVersion has the latest")
+	case b.version > 0 && b.kind != KindKV:
+		return errors.New("secrets: AtVersion is for what is stored: make the binding with KV")
+	}
 	switch b.kind {
 	case KindKV:
 		if err := checkPart("path", b.path, maxPath); err != nil {

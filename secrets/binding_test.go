@@ -82,3 +82,31 @@ func TestABindingSaysWhatItIs(t *testing.T) {
 		t.Error("a kind is wrong")
 	}
 }
+
+// A pinned version and a caller's own credential are part of what a binding is, and of
+// what is printed of it.
+func TestBindingSaysItsVersionAndWhoseItIs(t *testing.T) {
+	t.Parallel()
+	plain := secrets.KV("app/share", "key")
+	for want, b := range map[string]secrets.Binding{
+		"kv:app/share#key":          plain,
+		"kv:app/share#key@3":        plain.AtVersion(3),
+		"kv:app/share#key@3+caller": plain.AtVersion(3).PerCaller(),
+		"database:readonly+caller":  secrets.Database("readonly").PerCaller(),
+	} {
+		if b.String() != want || b.Check() != nil {
+			t.Errorf("got %q and %v, want %q", b.String(), b.Check(), want)
+		}
+		if b != plain && b == secrets.KV("app/share", "key") {
+			t.Errorf("%s is the same binding as without its version or caller", b)
+		}
+	}
+	for _, b := range []secrets.Binding{plain.AtVersion(0), plain.AtVersion(-3), secrets.Database("readonly").AtVersion(1), secrets.Transit("key").AtVersion(2)} {
+		if b.Check() == nil {
+			t.Errorf("%s passed", b)
+		}
+	}
+	if v := plain.AtVersion(-3).Version(); v != 0 {
+		t.Errorf("a version of %d", v)
+	}
+}

@@ -1,14 +1,20 @@
 package secrets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 const (
 	issueTimeout = 3 * time.Second
+	confirmEvery = 30 * time.Second
+	staleAtMost  = 5 * time.Minute
 	// outstanding bounds the calls that a provider has not returned from: one that
 	// hangs and does not heed its context would gather goroutines without end.
 	outstanding = 256
@@ -20,6 +26,15 @@ type Options struct {
 	// provider that takes longer is not waited for, and what it issues in the end
 	// is revoked.
 	IssueTimeout time.Duration
+	// Confirm is how often a credential that is used is confirmed with its provider:
+	// how long it takes until a new version, a revoked lease or a deleted role is
+	// noticed. Zero is 30 seconds. What is not used for that long is let go of, and its
+	// lease revoked.
+	Confirm time.Duration
+	// Stale is how long after it was last confirmed a stored value is used while its
+	// store is not available: zero is 5 minutes, and below zero it is not used. A
+	// store that answers, and denies the value or has none any more, ends it at once.
+	Stale time.Duration
 	// InsecureShortValues gives the reason why values of fewer than 8 bytes may be
 	// issued. From 4 bytes on they are looked for as they are, but not in base64;
 	// below that they are not redacted at all. [Broker.InsecureShortValues] returns
@@ -37,33 +52,47 @@ type Broker struct {
 type broker struct {
 	provider Provider
 	options  Options
-	watch    *watchlist
+	watch    *scan.Set
 	slots    chan struct{}
 	now      func() time.Time
+	begun    time.Time
 	closing  chan struct{} // one Close at a time
 	leases   *leases
+	cache    *cache
+	keeper   *keeper
+
+	watching sync.Mutex
+	watchers []func(Notice)
+	states   sync.Mutex
+	troubled map[key]bool // by server, tool and binding
 }
 
+// clock tells the time since the broker was made, which is cheaper than the time.
+func (b *broker) clock() time.Duration { return time.Since(b.begun) }
+
 // NewBroker returns a broker for the credentials of provider. It panics where
-// provider is nil or the timeout negative, which are mistakes of wiring.
+// provider is nil, or IssueTimeout or Confirm negative, which are mistakes of wiring. It
+// starts nothing: what looks after credentials begins with the first, and ends when
+// there are none or with Close.
 func NewBroker(provider Provider, o *Options) *Broker {
 	if provider == nil {
 		panic("secrets: NewBroker needs a Provider: agefile.Open gives one that needs nothing else")
 	}
 	b := &broker{
-		provider: provider, watch: newWatchlist(), now: time.Now,
+		provider: provider, watch: scan.New(o != nil && o.InsecureShortValues != ""), now: time.Now, begun: time.Now(),
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
-		leases: &leases{held: map[lease]*holding{}, most: maxLeases},
+		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(), troubled: map[key]bool{},
 	}
+	b.keeper = newKeeper(b)
 	if o != nil {
 		b.options = *o
 	}
-	switch {
-	case b.options.IssueTimeout < 0:
-		panic("secrets: Options.IssueTimeout is negative: leave it zero for 3 seconds")
-	case b.options.IssueTimeout == 0:
-		b.options.IssueTimeout = issueTimeout
+	if b.options.IssueTimeout < 0 || b.options.Confirm < 0 {
+		panic("secrets: Options.IssueTimeout or Options.Confirm is negative: leave them zero for 3 and 30 seconds")
 	}
+	b.options.IssueTimeout = cmp.Or(b.options.IssueTimeout, issueTimeout)
+	b.options.Confirm = cmp.Or(b.options.Confirm, confirmEvery)
+	b.options.Stale = cmp.Or(b.options.Stale, staleAtMost)
 	return &Broker{state: func() *broker { return b }}
 }
 
@@ -93,49 +122,6 @@ func (b *Broker) Supports(binding Binding) error {
 	return in.guard(binding, func() error { return checker.Supports(binding) })
 }
 
-// Issue asks the provider for a credential. Its values are ones that Redact finds
-// before Issue returns.
-//
-// It refuses a credential that is not of the binding asked for, has expired, or
-// has a value of fewer than 8 bytes, unless the options allow that, or more than
-// 64 KiB; what it refuses is revoked. It ends when ctx or the timeout does, whether
-// or not the provider heeds either. No error contains a value.
-func (b *Broker) Issue(ctx context.Context, request Request) (*Credential, error) {
-	in := b.inner()
-	if in == nil {
-		return nil, ErrNoBroker
-	}
-	if err := request.Binding.Check(); err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("secrets: issuing %s: %w", request.Binding, context.Cause(ctx))
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, in.options.IssueTimeout,
-		fmt.Errorf("the provider took longer than %s: %w", in.options.IssueTimeout, context.DeadlineExceeded))
-	defer cancel()
-	select {
-	case in.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("secrets: issuing %s, with %d requests to the provider under way: %w", request.Binding, outstanding, context.Cause(ctx))
-	}
-	answer := make(chan issued)
-	go func() {
-		defer func() { <-in.slots }()
-		defer close(answer)
-		in.issue(ctx, request, answer)
-	}()
-	select {
-	case a, ok := <-answer:
-		if !ok {
-			return nil, fmt.Errorf("secrets: issuing %s: the provider ended its goroutine", request.Binding)
-		}
-		return a.credential, a.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("secrets: issuing %s: %w", request.Binding, context.Cause(ctx))
-	}
-}
-
 // Redact returns text without the values that were issued, and the names of those
 // that it held, in the form of their bindings. Each is replaced by
 // "[redacted:NAME]", which fits into a JSON string. A value is found as it is, in
@@ -150,24 +136,16 @@ func (b *Broker) Redact(text []byte) (clean []byte, found []string) {
 	if in == nil {
 		return text, nil
 	}
-	return in.watch.redact(text)
+	return in.watch.Redact(text)
 }
 
 // RedactString is Redact for a string.
 func (b *Broker) RedactString(text string) (clean string, found []string) {
 	in := b.inner()
-	if in == nil || len(text) < minShort || !in.watch.any.Load() {
+	if in == nil {
 		return text, nil
 	}
-	s, _ := scratches.Get().(*scratch)
-	s.input = append(s.input[:0], text...)
-	out, found := in.watch.redact(s.input)
-	clean = text
-	if found != nil {
-		clean = string(out)
-	}
-	s.free()
-	return clean, found
+	return in.watch.RedactString(text)
 }
 
 // InsecureShortValues returns the reason given in the options, and "" where short
@@ -179,7 +157,7 @@ func (b *Broker) InsecureShortValues() string {
 	return ""
 }
 
-// Close ends issuing and revokes every credential that has an ID or an expiry and
+// Close ends every credential and revokes every credential that has an ID or an expiry and
 // has not expired, within ctx; it also waits, within ctx, for requests under way,
 // whose credentials are revoked when they come, and then tries once more what
 // failed. It returns what could not be revoked. Redact goes on working, and a second
@@ -199,9 +177,13 @@ func (b *Broker) Close(ctx context.Context) error {
 		}
 	}
 	defer func() { <-in.closing }()
-	err := in.revokeAll(ctx)
-	// Who holds every slot has waited for every request. One whose credential was on
-	// its way to the caller when the first round began is revoked in the second.
+	in.keeper.end()
+	todo := in.leases.close(in.now()) // nothing is issued any more
+	for _, e := range in.cache.all() {
+		in.close(e)
+	}
+	err := in.revokeAll(ctx, todo)
+	// Who holds every slot has waited for every request.
 	taken := 0
 	defer func() {
 		for range taken {
@@ -222,5 +204,20 @@ func (b *Broker) Close(ctx context.Context) error {
 			return errors.Join(err, fmt.Errorf("secrets: closing while the provider is still issuing: %w", context.Cause(ctx)))
 		}
 	}
-	return in.revokeAll(ctx)
+	if err == nil {
+		return nil
+	}
+	return in.revokeAll(ctx, in.leases.close(in.now()))
+}
+
+// close ends what e has, for those who come and those who have it.
+func (b *broker) close(e *entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dead = true
+	b.cache.remove(e)
+	if l := e.lent.Swap(nil); l != nil {
+		l.credential.generation.end()
+		l.credential.generation.retire()
+	}
 }

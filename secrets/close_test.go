@@ -20,7 +20,7 @@ func TestCloseRevokesWhatCanBeRevoked(t *testing.T) {
 	issue := func(path string, id string, expires time.Time) {
 		provider.values[path] = canary + path
 		provider.edit = lease(id, expires)
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
+		if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,7 +39,7 @@ func TestCloseRevokesWhatCanBeRevoked(t *testing.T) {
 	if fmt.Sprintf("%q", ids) != `["" "lease-1" "lease-2" "lease-3"]` {
 		t.Errorf("revoked %q", ids)
 	}
-	if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV("stored", "f")}); !errors.Is(err, secrets.ErrClosed) {
+	if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV("stored", "f")}); !errors.Is(err, secrets.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	if clean, _ := b.RedactString("a " + canary + "leased b"); strings.Contains(clean, canary) {
@@ -54,7 +54,7 @@ func TestASecondCloseTriesAgainWhatFailed(t *testing.T) {
 	t.Parallel()
 	provider := &fixed{values: map[string]string{"p": canary}, edit: lease("x", time.Time{}), fail: errors.New("unreachable with " + canary)}
 	b := secrets.NewBroker(provider, nil)
-	if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV("p", "f")}); err != nil {
+	if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV("p", "f")}); err != nil {
 		t.Fatal(err)
 	}
 	err := b.Close(t.Context())
@@ -75,7 +75,7 @@ func TestThatThereIsNothingToRevokeIsNoError(t *testing.T) {
 	for _, sentinel := range []error{secrets.ErrNotFound, secrets.ErrUnsupported} {
 		provider := &fixed{values: map[string]string{"p": canary}, edit: lease("x", time.Time{}), fail: sentinel}
 		b := secrets.NewBroker(provider, nil)
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV("p", "f")}); err != nil {
+		if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV("p", "f")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Close(t.Context()); err != nil {
@@ -114,7 +114,7 @@ func TestCloseEndsWhenItsContextDoes(t *testing.T) {
 		}, nil)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var issuing sync.WaitGroup
-		issuing.Go(func() { _, _ = b.Issue(ctx, secrets.Request{Binding: binding}) })
+		issuing.Go(func() { _, _ = b.Acquire(ctx, secrets.Request{Binding: binding}) })
 		if c.issue == nil {
 			issuing.Wait()
 		}
@@ -160,7 +160,7 @@ func TestNothingOutlivesClose(t *testing.T) {
 			group.Go(func() {
 				started <- struct{}{}
 				for {
-					if _, err := b.Issue(context.Background(), secrets.Request{Binding: binding}); err != nil {
+					if _, err := b.Acquire(context.Background(), secrets.Request{Binding: binding}); err != nil {
 						if !errors.Is(err, secrets.ErrClosed) {
 							t.Error(err)
 						}
@@ -191,7 +191,7 @@ func TestACloseWhoseTimeIsUpStillEndsIssuing(t *testing.T) {
 		if err := b.Close(ctx); err != nil {
 			t.Errorf("there was nothing to wait for: %v", err)
 		}
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: binding}); !errors.Is(err, secrets.ErrClosed) {
+		if _, err := b.Acquire(t.Context(), secrets.Request{Binding: binding}); !errors.Is(err, secrets.ErrClosed) {
 			t.Fatalf("got %v", err)
 		}
 	}

@@ -9,21 +9,45 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 // maxName bounds versions, accessors and names of fields, in bytes.
 const maxName = 256
 
-// A Credential is what a call works with: one value, or several that belong
-// together, and what is known about them. It cannot be changed and is safe for
-// concurrent use; printed, it shows its binding and version.
+// A Credential is what a call works with: one value, several that belong together, or
+// a key that is used where it is, and what is known about them. It cannot be changed
+// and is safe for concurrent use; printed, it shows its binding and version.
 type Credential struct {
 	binding Binding
 	value   Secret
 	fields  map[string]Secret
+	key     Key
 	version string
 	id      string
 	expires time.Time
+	origin  Origin
+
+	generation *generation // nil where no broker has it
+	issued     *Credential // what the provider gave, where this is the broker's copy of it
+}
+
+// root is what the provider gave.
+func (c *Credential) root() *Credential {
+	if c.issued != nil {
+		return c.issued
+	}
+	return c
+}
+
+// An Origin is what the store of a credential has on its own record of having issued
+// it, so that the two records can be joined. Nothing in it is secret, and what a store
+// does not have is empty.
+type Origin struct {
+	Request  string // its name for the request, such as Vault's request_id
+	Role     string // for which it was issued
+	Accessor string // a hash of the name of the token that asked, as "hmac-sha256:…" or "sha256:…"
 }
 
 // CredentialData is what a [Provider] makes a [Credential] of.
@@ -36,6 +60,8 @@ type CredentialData struct {
 	// Fields are the values of a credential that has several, for example
 	// "username" and "password".
 	Fields map[string]Secret
+	// Key is what a binding of [KindTransit] gives in the place of values.
+	Key Key
 	// Version names the generation of the value. It changes when the value does.
 	Version string
 	// ID is the provider's own name for what it issued, a lease or an accessor, by
@@ -43,20 +69,28 @@ type CredentialData struct {
 	ID string
 	// Expires is when the credential ends to be valid; zero if it does not.
 	Expires time.Time
+	// Origin joins the credential with the records of its store.
+	Origin Origin
 }
 
 // NewCredential returns a credential of a copy of d. It refuses a wrong binding,
-// one without any value, and a Version, ID or field name that is over 256 bytes,
-// does not print or contains one of the values.
+// one without any value or key, and a Version, ID, name of a field or part of Origin
+// that is over 256 bytes, does not print or contains one of the values.
 func NewCredential(d CredentialData) (*Credential, error) {
 	if err := d.Binding.Check(); err != nil {
 		return nil, err
 	}
-	c := &Credential{d.Binding, d.Value, maps.Clone(d.Fields), d.Version, d.ID, d.Expires}
-	if c.value.IsZero() && len(c.fields) == 0 {
+	c := &Credential{
+		binding: d.Binding, value: d.Value, fields: maps.Clone(d.Fields), key: d.Key,
+		version: d.Version, id: d.ID, expires: d.Expires, origin: d.Origin,
+	}
+	if c.empty() {
 		return nil, fmt.Errorf("secrets: a credential for %s without a value", d.Binding)
 	}
-	public := map[string]string{"version": d.Version, "ID": d.ID}
+	public := map[string]string{
+		"version": d.Version, "ID": d.ID,
+		"request": d.Origin.Request, "role": d.Origin.Role, "accessor": d.Origin.Accessor,
+	}
 	for name, value := range c.fields {
 		if name == "" || value.IsZero() {
 			return nil, fmt.Errorf("secrets: a credential for %s with a field that has no name or no value", d.Binding)
@@ -66,7 +100,7 @@ func NewCredential(d CredentialData) (*Credential, error) {
 			return nil, err
 		}
 	}
-	for _, what := range []string{"version", "ID"} {
+	for _, what := range []string{"version", "ID", "request", "role", "accessor"} {
 		if err := checkPublic(what, public[what]); err != nil {
 			return nil, err
 		}
@@ -86,11 +120,14 @@ func checkPublic(what, s string) error {
 	return nil
 }
 
+// empty reports whether there is nothing to work with.
+func (c *Credential) empty() bool { return c.value.IsZero() && len(c.fields) == 0 && c.key == nil }
+
 // shows reports whether text contains one of the values. Those that are too short
 // to be told from chance do not count.
 func (c *Credential) shows(text string) bool {
 	for _, v := range c.values() {
-		if len(v) >= minValue && bytes.Contains([]byte(text), v) {
+		if len(v) >= scan.MinValue && bytes.Contains([]byte(text), v) {
 			return true
 		}
 	}
@@ -120,6 +157,12 @@ func (c *Credential) Field(name string) (Secret, bool) {
 	s, ok := c.fields[name]
 	return s, ok
 }
+
+// Key returns the key of a binding of [KindTransit], and whether there is one.
+func (c *Credential) Key() (Key, bool) { return c.key, c.key != nil }
+
+// Origin returns what joins the credential with the records of its store.
+func (c *Credential) Origin() Origin { return c.origin }
 
 // Version returns the generation of the value: two credentials of one binding
 // with the same version have the same values.

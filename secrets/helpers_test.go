@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -83,25 +82,11 @@ func holding(t testing.TB, values ...string) *secrets.Broker {
 	for i, value := range values {
 		path := fmt.Sprint("v", i)
 		provider.values[path] = value
-		if _, err := broker.Issue(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
+		if _, err := broker.Acquire(t.Context(), secrets.Request{Binding: secrets.KV(path, "f")}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return broker
-}
-
-// randomValues returns n values of that many printable characters.
-func randomValues(n, size int) []string {
-	r := rand.New(rand.NewPCG(1, 2))
-	all := make([]string, n)
-	for i := range all {
-		b := make([]byte, size)
-		for j := range b {
-			b[j] = byte('!' + r.IntN('~'-'!'))
-		}
-		all[i] = string(b)
-	}
-	return all
 }
 
 func lease(id string, expires time.Time) func(*secrets.CredentialData) {

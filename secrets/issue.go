@@ -16,64 +16,118 @@ const (
 	revokers      = 8                // credentials that Close revokes at a time
 )
 
-// issued is what the provider's answer has become.
-type issued struct {
+// An answered is what the provider's answer has become.
+type answered struct {
 	credential *Credential
 	err        error
 }
 
-// issue asks the provider and hands over the answer, or revokes what nobody waits
-// for or may have.
-func (b *broker) issue(ctx context.Context, request Request, answer chan<- issued) {
-	if b.leases.isClosed() {
-		b.deliver(ctx, answer, issued{nil, ErrClosed})
-		return
-	}
-	var c *Credential
-	err := b.guard(request.Binding, func() error {
-		var err error
-		c, err = b.provider.Issue(ctx, request)
-		if c == nil {
-			return err
+// obtain has a credential issued. What comes too late is revoked.
+func (b *broker) obtain(ctx context.Context, request Request) (*Credential, error) {
+	return b.ask(ctx, request.Binding, func(ctx context.Context, deliver func(answered) bool) {
+		if b.leases.isClosed() {
+			deliver(answered{nil, ErrClosed})
+			return
 		}
-		// Also of a credential that is refused, whose values an error may quote.
-		return cmp.Or(err, b.register(c))
+		var c *Credential
+		err := b.guard(request.Binding, func() error {
+			var err error
+			c, err = b.provider.Issue(ctx, request)
+			if c == nil {
+				return err
+			}
+			// Also of a credential that is refused, whose values an error may quote.
+			return cmp.Or(err, b.register(c))
+		})
+		if err == nil {
+			err = b.accept(request.Binding, c)
+		}
+		if err != nil {
+			deliver(answered{nil, err})
+			b.discard(c, false)
+			return
+		}
+		if !deliver(answered{c, nil}) {
+			b.discard(c, true)
+		}
 	})
-	if err == nil {
-		err = b.accept(request.Binding, c)
-	}
-	if err != nil {
-		b.deliver(ctx, answer, issued{nil, err})
-		b.discard(c, false)
-		return
-	}
-	if b.deliver(ctx, answer, issued{c, nil}) {
-		b.leases.deliver(c)
-		return
-	}
-	b.discard(c, true)
 }
 
-// deliver reports whether somebody still waited.
-func (*broker) deliver(ctx context.Context, answer chan<- issued, a issued) bool {
+// confirm has a credential renewed, as far as it can be.
+func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, error) {
+	return b.ask(ctx, held.binding, func(ctx context.Context, deliver func(answered) bool) {
+		var c *Credential
+		err := b.guard(held.binding, func() error {
+			var err error
+			c, err = b.provider.Renew(ctx, held)
+			if c == nil {
+				return err
+			}
+			return cmp.Or(err, b.register(c))
+		})
+		switch {
+		case err != nil:
+		case c == nil:
+			err = fmt.Errorf("secrets: the provider gave neither a renewed credential for %s nor an error", held.binding)
+		case c.binding != held.binding || !sameValues(c, held) || expired(c, b.now()):
+			err = fmt.Errorf("secrets: the provider renewed %s into something else", held.binding)
+		}
+		if err != nil {
+			deliver(answered{nil, err})
+			return
+		}
+		b.leases.extend(c)
+		deliver(answered{c, nil})
+	})
+}
+
+// ask runs work, which calls the provider, and returns what it delivers. It ends when
+// ctx does, whatever the provider does; how many have not returned is bounded.
+func (b *broker) ask(ctx context.Context, binding Binding, work func(ctx context.Context, deliver func(answered) bool)) (*Credential, error) {
 	select {
-	case answer <- a:
-		return true
+	case b.slots <- struct{}{}:
 	case <-ctx.Done():
-		return false
+		return nil, fmt.Errorf("secrets: issuing %s, with %d requests to the provider under way: %w", binding, outstanding, context.Cause(ctx))
+	}
+	answer := make(chan answered)
+	go func() {
+		defer func() { <-b.slots }()
+		defer close(answer)
+		work(ctx, func(a answered) bool { // reports whether somebody still waited
+			select {
+			case answer <- a:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	select {
+	case a, ok := <-answer:
+		if !ok {
+			return nil, fmt.Errorf("secrets: issuing %s: the provider ended its goroutine", binding)
+		}
+		return a.credential, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("secrets: issuing %s: %w", binding, context.Cause(ctx))
 	}
 }
+
+// watchStored is for how long a value that has no end is looked for after it was last
+// confirmed: somebody may have kept it against advice.
+const watchStored = 24 * time.Hour
 
 // register makes the values of c ones that are redacted, as far as that is
 // possible, and says where it was not.
 func (b *broker) register(c *Credential) error {
 	label := c.binding.label()
+	until := c.expires
+	if until.IsZero() {
+		until = b.now().Add(watchStored)
+	}
 	var first error
 	for _, value := range c.values() {
-		err := checkValue(value, label, b.options.InsecureShortValues != "")
-		if err == nil {
-			err = b.watch.add(value, label, c.expires, b.now())
-		}
+		err := b.watch.Add(value, label, until)
 		if first == nil {
 			first = err
 		}
@@ -81,14 +135,14 @@ func (b *broker) register(c *Credential) error {
 	return first
 }
 
-// accept says whether c may be handed out, and keeps it for Close.
+// accept says whether c may be handed out, and keeps it until it is revoked.
 func (b *broker) accept(binding Binding, c *Credential) error {
 	switch {
 	case c == nil:
 		return fmt.Errorf("secrets: the provider gave neither a credential for %s nor an error", binding)
 	case c.binding != binding:
 		return fmt.Errorf("secrets: the provider gave a credential for %s where %s was asked for", c.binding, binding)
-	case len(c.values()) == 0:
+	case c.empty():
 		return fmt.Errorf("secrets: the provider gave a credential for %s without a value", binding)
 	case expired(c, b.now()):
 		return fmt.Errorf("secrets: the provider gave a credential for %s that has expired", binding)
@@ -98,7 +152,7 @@ func (b *broker) accept(binding Binding, c *Credential) error {
 
 // discard revokes what nobody got; held says whether it was held.
 func (b *broker) discard(c *Credential, held bool) {
-	if c == nil || !b.leases.giveUp(c, held) {
+	if c == nil || !revocable(c) || !b.leases.onlyOne(c, held) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
@@ -130,9 +184,8 @@ func (b *broker) revoke(ctx context.Context, c *Credential) error {
 	}
 }
 
-// revokeAll closes the broker and revokes what it has issued, several at a time.
-func (b *broker) revokeAll(ctx context.Context) error {
-	todo := b.leases.close(b.now())
+// revokeAll revokes what is left of what was issued, several at a time.
+func (b *broker) revokeAll(ctx context.Context, todo []*Credential) error {
 	work := make(chan *Credential)
 	failed := make([][]error, revokers)
 	var wait sync.WaitGroup
@@ -204,6 +257,6 @@ func (b *broker) hide(err error) error {
 }
 
 func (b *broker) clean(text string) string {
-	out, _ := b.watch.redact([]byte(text))
-	return string(out)
+	out, _ := b.watch.RedactString(text)
+	return out
 }

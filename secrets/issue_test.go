@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -84,7 +85,7 @@ func TestIssueRefusesWhatAProviderShouldNotGive(t *testing.T) {
 			issue:  func(context.Context, secrets.Request) (*secrets.Credential, error) { return c.issue() },
 			revoke: func(_ context.Context, c *secrets.Credential) error { revoked <- c.ID(); return nil },
 		}, nil)
-		got, err := b.Issue(t.Context(), secrets.Request{Binding: binding})
+		got, err := b.Acquire(t.Context(), secrets.Request{Binding: binding})
 		if got != nil || err == nil || !strings.HasPrefix(err.Error(), "secrets: ") || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, %v", name, got, err)
 			continue
@@ -110,12 +111,12 @@ func TestAProvidersErrorsAreKnownAndShowNothing(t *testing.T) {
 		}
 		return nil, err
 	}}, nil)
-	if _, err := b.Issue(t.Context(), secrets.Request{Binding: binding}); err != nil {
+	if _, err := b.Acquire(t.Context(), secrets.Request{Binding: binding}); err != nil {
 		t.Fatal(err)
 	}
-	for _, sentinel := range []error{secrets.ErrNotFound, secrets.ErrUnsupported, context.DeadlineExceeded} {
+	for i, sentinel := range []error{secrets.ErrNotFound, secrets.ErrUnsupported, secrets.ErrDenied, context.DeadlineExceeded} {
 		err = fmt.Errorf("GET /v1/%s: %w", canary, errors.Join(tagged{canary}, sentinel))
-		_, got := b.Issue(t.Context(), secrets.Request{Binding: binding})
+		_, got := b.Acquire(t.Context(), secrets.Request{Binding: binding, Tool: fmt.Sprint("t", i)})
 		if !errors.Is(got, sentinel) || errors.Is(got, secrets.ErrNotRenewable) {
 			t.Errorf("got %v", got)
 		}
@@ -126,57 +127,63 @@ func TestAProvidersErrorsAreKnownAndShowNothing(t *testing.T) {
 	}
 }
 
-func TestIssueEndsWhenItsCallerOrItsTimeDoes(t *testing.T) {
+// A caller's leaving ends their wait, and the timeout that of all, whatever the
+// provider does.
+func TestAcquireEndsWhenItsCallerOrItsTimeDoes(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		timeout time.Duration
-		cancel  bool
-		heeds   bool
-	}{
-		"caller leaves, provider heeds": {0, true, true}, "caller leaves, provider hangs": {0, true, false},
-		"too slow, provider heeds": {10 * time.Millisecond, false, true}, "too slow, provider hangs": {10 * time.Millisecond, false, false},
+	for name, c := range map[string]struct{ leaves, heeds bool }{
+		"caller leaves": {true, false}, "too slow, provider heeds": {false, true}, "too slow, provider hangs": {false, false},
 	} {
-		entered, release := make(chan struct{}), make(chan struct{})
-		revoked := make(chan string, 1)
-		b := secrets.NewBroker(funcs{
-			issue: func(ctx context.Context, _ secrets.Request) (*secrets.Credential, error) {
-				close(entered)
-				if c.heeds {
-					<-ctx.Done()
-					return nil, ctx.Err()
-				}
-				<-release
-				return made(t, secrets.CredentialData{ID: "late"}), nil
-			},
-			revoke: func(_ context.Context, c *secrets.Credential) error { revoked <- c.ID(); return nil },
-		}, &secrets.Options{IssueTimeout: c.timeout})
-		ctx, cancel := context.WithCancelCause(t.Context())
-		reason := errors.New("the caller left")
-		if c.cancel {
-			go func() { <-entered; cancel(reason) }()
-		}
-		got, err := b.Issue(ctx, secrets.Request{Binding: binding})
-		cancel(nil)
-		switch {
-		case got != nil || err == nil:
-			t.Errorf("%s: %v, %v", name, got, err)
-		case c.cancel && !c.heeds && !errors.Is(err, reason):
-			t.Errorf("%s: %v does not say why", name, err)
-		case !c.cancel && !errors.Is(err, context.DeadlineExceeded):
-			t.Errorf("%s: %v", name, err)
-		}
-		close(release)
-		if !c.heeds {
-			if id := <-revoked; id != "late" {
-				t.Errorf("%s: revoked %q", name, id)
+		synctest.Test(t, func(t *testing.T) {
+			entered, release := make(chan struct{}), make(chan struct{})
+			revoked := make(chan string, 1)
+			b := secrets.NewBroker(funcs{
+				issue: func(ctx context.Context, _ secrets.Request) (*secrets.Credential, error) {
+					close(entered)
+					if c.heeds {
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					<-release
+					return made(t, secrets.CredentialData{ID: "late"}), nil
+				},
+				revoke: func(_ context.Context, c *secrets.Credential) error { revoked <- c.ID(); return nil },
+			}, nil)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			reason := errors.New("the caller left")
+			if c.leaves {
+				go func() { <-entered; cancel(reason) }()
 			}
-			if clean, _ := b.RedactString(canary); clean == canary {
+			begun := time.Now()
+			got, err := b.Acquire(ctx, secrets.Request{Binding: binding})
+			cancel(nil)
+			switch {
+			case got != nil || err == nil:
+				t.Errorf("%s: %v, %v", name, got, err)
+			case c.leaves && !errors.Is(err, reason):
+				t.Errorf("%s: %v does not say why", name, err)
+			case !c.leaves && (!errors.Is(err, context.DeadlineExceeded) || (!c.heeds && !errors.Is(err, secrets.ErrUnavailable)) || time.Since(begun) != 3*time.Second):
+				t.Errorf("%s: %v after %s", name, err, time.Since(begun))
+			}
+			close(release)
+			synctest.Wait()
+			switch {
+			case c.leaves: // it came in time, for whoever is next
+				if next, err := b.Acquire(t.Context(), secrets.Request{Binding: binding}); err != nil || next.ID() != "late" {
+					t.Errorf("%s: %v, %v", name, next, err)
+				}
+			case !c.heeds:
+				if id := <-revoked; id != "late" {
+					t.Errorf("%s: revoked %q", name, id)
+				}
+			}
+			if clean, _ := b.RedactString(canary); !c.heeds && clean == canary {
 				t.Errorf("%s: what came late is not redacted", name)
 			}
-		}
-		if err := b.Close(t.Context()); err != nil {
-			t.Errorf("%s: Close: %v", name, err)
-		}
+			if err := b.Close(t.Context()); err != nil {
+				t.Errorf("%s: Close: %v", name, err)
+			}
+		})
 	}
 }
 
@@ -189,11 +196,11 @@ func TestACallerWhoHasLeftIsNotIssuedFor(t *testing.T) {
 		return nil, secrets.ErrNotFound
 	}}, nil)
 	for range 50 {
-		if _, err := b.Issue(ctx, secrets.Request{Binding: binding}); !errors.Is(err, context.Canceled) {
+		if _, err := b.Acquire(ctx, secrets.Request{Binding: binding}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV("../a", "b")}); err == nil {
+	if _, err := b.Acquire(t.Context(), secrets.Request{Binding: secrets.KV("../a", "b")}); err == nil {
 		t.Error("a wrong binding was issued for")
 	}
 }
@@ -212,16 +219,16 @@ func TestRequestsToAProviderThatHangsAreBounded(t *testing.T) {
 		return nil, secrets.ErrNotFound
 	}}, &secrets.Options{IssueTimeout: 30 * time.Millisecond})
 	var group sync.WaitGroup
-	for range 400 {
+	for i := range 400 {
 		group.Go(func() {
-			if _, err := b.Issue(context.Background(), secrets.Request{Binding: binding}); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := b.Acquire(context.Background(), secrets.Request{Binding: binding, Tool: fmt.Sprint("t", i)}); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 	group.Wait()
-	_, err := b.Issue(t.Context(), secrets.Request{Binding: binding})
-	if err == nil || !strings.Contains(err.Error(), "256 requests") {
+	_, err := b.Acquire(t.Context(), secrets.Request{Binding: binding})
+	if err == nil || !strings.Contains(err.Error(), "256 requests") || !errors.Is(err, secrets.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	mu.Lock()
@@ -240,6 +247,7 @@ func TestNewBrokerPanicsOnMistakesOfWiring(t *testing.T) {
 	for name, f := range map[string]func(){
 		"no provider":        func() { secrets.NewBroker(nil, nil) },
 		"a negative timeout": func() { secrets.NewBroker(&fixed{}, &secrets.Options{IssueTimeout: -1}) },
+		"a negative Confirm": func() { secrets.NewBroker(&fixed{}, &secrets.Options{Confirm: -1}) },
 	} {
 		func() {
 			defer func() {
@@ -255,7 +263,7 @@ func TestNewBrokerPanicsOnMistakesOfWiring(t *testing.T) {
 func TestNoBrokerIssuesNothing(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string]*secrets.Broker{"nil": nil, "zero": {}} {
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: binding}); !errors.Is(err, secrets.ErrNoBroker) {
+		if _, err := b.Acquire(t.Context(), secrets.Request{Binding: binding}); !errors.Is(err, secrets.ErrNoBroker) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := b.Supports(binding); !errors.Is(err, secrets.ErrNoBroker) {

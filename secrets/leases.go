@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
+// sweep is how often expired credentials are dropped.
+const sweep = time.Minute
+
 // maxLeases bounds how many credentials may wait to be revoked at the same time.
 const maxLeases = 1 << 16
 
-// leases are the credentials that can be revoked and have not expired.
+// leases are the credentials that can be revoked and have not been, or expired.
 type leases struct {
 	mu     sync.Mutex
 	closed bool
@@ -26,21 +29,23 @@ type lease struct {
 	credential *Credential
 }
 
-// A holding counts who has a credential: a provider may give the same one to
-// several calls, and then one that is given up must not end the others'.
+// A holding counts how often a provider has issued a credential: it may give the same
+// one several times, and then one that is given up must not end the others.
 type holding struct {
 	credential *Credential
-	pending    int // issued, and not yet handed over or given up
-	delivered  bool
+	times      int
 }
 
 func revocable(c *Credential) bool { return c.id != "" || !c.expires.IsZero() }
+
+// stored says that there is nothing to renew or to revoke.
+func (c *Credential) stored() bool { return !revocable(c) }
 
 func leaseOf(c *Credential) lease {
 	if c.id != "" {
 		return lease{binding: c.binding, id: c.id}
 	}
-	return lease{binding: c.binding, credential: c}
+	return lease{binding: c.binding, credential: c.root()}
 }
 
 func (l *leases) isClosed() bool {
@@ -49,7 +54,7 @@ func (l *leases) isClosed() bool {
 	return l.closed
 }
 
-// hold keeps c until it is delivered or given up.
+// hold keeps c until it is forgotten.
 func (l *leases) hold(c *Credential, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,34 +74,34 @@ func (l *leases) hold(c *Credential, now time.Time) error {
 		l.held[leaseOf(c)] = h
 	}
 	h.credential = c
-	h.pending++
+	h.times++
 	return nil
 }
 
-// deliver says that a call has c now.
-func (l *leases) deliver(c *Credential) {
+// extend says that c is what its credential has become by renewing it.
+func (l *leases) extend(c *Credential) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if h := l.held[leaseOf(c)]; h != nil {
-		h.pending--
-		h.delivered = true
+		h.credential = c
 	}
 }
 
-// giveUp reports whether c is to be revoked because nobody has it or will.
-func (l *leases) giveUp(c *Credential, held bool) bool {
+// onlyOne gives up c, which was held or not, and reports whether nobody else has it.
+func (l *leases) onlyOne(c *Credential, held bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
 	if h == nil {
-		return revocable(c)
+		return true
 	}
 	if held {
-		h.pending--
+		h.times--
 	}
-	return h.pending == 0 && !h.delivered
+	return h.times == 0
 }
 
+// forget says that there is nothing of c left to revoke.
 func (l *leases) forget(c *Credential) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,12 +132,11 @@ func (l *leases) close(now time.Time) []*Credential {
 	l.closed = true
 	var todo []*Credential
 	for key, h := range l.held {
-		switch {
-		case expired(h.credential, now):
+		if expired(h.credential, now) {
 			delete(l.held, key)
-		case h.delivered:
-			todo = append(todo, h.credential)
+			continue
 		}
+		todo = append(todo, h.credential)
 	}
 	return todo
 }

@@ -9,8 +9,10 @@ import (
 type Request struct {
 	Server string // the name of the server
 	Tool   string // the tool that is called
-	Caller string // the ID of the principal who calls it
-	Tenant string // the tenant of that principal, where there is one
+	Tenant string // the tenant of the principal who calls it, where there is one
+	// Caller is the ID of that principal. A provider gets it for a binding that
+	// is [Binding.PerCaller] alone: what others share is not made for one.
+	Caller string
 	// Binding is what the tool's policy names.
 	Binding Binding
 }
@@ -18,18 +20,21 @@ type Request struct {
 // A Provider makes or fetches credentials. Its methods are called from many
 // goroutines at once and should end when their context does.
 //
-// The errors are wrapped around [ErrNotFound] where the binding has no value and
-// [ErrUnsupported] where the provider cannot serve it, and [ErrUnavailable] where that
-// may be over in a while; any other error means that the provider did not do what it
-// should.
+// The errors are wrapped around [ErrNotFound] where there is no such credential, or none
+// any more, [ErrDenied] where it is not for us, [ErrUnsupported] where the provider cannot
+// serve the binding, and [ErrUnavailable] where the store cannot be reached or cannot do
+// its work, which may be over in a while; any other error means that the provider did not
+// do what it should.
 //
 // A provider may have a further method, Supports(Binding) error, with which
 // [Broker.Supports] finds mistakes when a server is put together.
 type Provider interface {
 	// Issue returns a credential for exactly the binding of the request.
 	Issue(ctx context.Context, request Request) (*Credential, error)
-	// Renew returns a credential with the same values that is valid for longer, or
-	// ErrNotRenewable where there is nothing to renew.
+	// Renew confirms a credential that has an ID: it returns one with the same values,
+	// valid for longer where that is possible and else as long as it was.
+	// ErrNotRenewable says that there is nothing to confirm, ErrNotFound or ErrDenied
+	// that it has ended, and nobody may use it any more.
 	Renew(ctx context.Context, credential *Credential) (*Credential, error)
 	// Revoke ends a credential before its time. Where there is nothing to take
 	// back it returns nil.
@@ -39,8 +44,12 @@ type Provider interface {
 // What a provider's errors can be asked for with [errors.Is].
 var (
 	ErrNotFound     = errors.New("there is no such credential")
+	ErrDenied       = errors.New("the store of credentials denies it")
 	ErrNotRenewable = errors.New("the credential cannot be renewed")
 	ErrUnsupported  = errors.New("this kind of credential is not supported")
+	// ErrRejected: the far end does not take the credential. What a [Pool] lends its
+	// resources to wraps its error in this where it was told so, and nothing was done.
+	ErrRejected = errors.New("the credential was refused where it was used")
 	// ErrUnavailable: the provider cannot do its work at the moment, and may later.
 	ErrUnavailable = errors.New("the store of credentials is not available")
 )

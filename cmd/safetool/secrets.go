@@ -131,7 +131,7 @@ func secretsRemove(ctx context.Context, args []string, stdin *os.File, errs io.W
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(errs, "%s was removed from %s. Servers that run refuse it from their next call on. What it opens does not know that: end it there too.\n", b, e.file)
+	fmt.Fprintf(errs, "%s was removed from %s. Servers that run let go of it within 30 seconds. What it opens does not know that: end it there too.\n", b, e.file)
 	return nil
 }
 

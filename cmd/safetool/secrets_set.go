@@ -61,7 +61,7 @@ func secretsSet(ctx context.Context, args []string, stdin *os.File, errs io.Writ
 	if err := store.Set(ctx, b.Path(), b.Field(), secrets.NewSecret(v)); err != nil {
 		return err
 	}
-	fmt.Fprintf(errs, "%s was stored in %s: %s. Servers that run issue it from their next call on.\n", b, e.file, counted(len(v), "byte"))
+	fmt.Fprintf(errs, "%s was stored in %s: %s. Servers that run use it within 30 seconds.\n", b, e.file, counted(len(v), "byte"))
 	return nil
 }
 

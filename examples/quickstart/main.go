@@ -51,12 +51,11 @@ func run(ctx context.Context) (err error) {
 	defer closing(&err, trail.Close)
 
 	// The credentials: from a Vault, or from an encrypted file.
-	provider, closeProvider, err := credentials(ctx, *home)
+	broker, closeBroker, err := credentials(ctx, *home)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, closeProvider)
-	broker := secrets.NewBroker(provider, nil)
+	defer closing(&err, closeBroker)
 
 	server, err := newServer(trail, broker, *faults)
 	if err != nil {

@@ -5,6 +5,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -31,7 +32,7 @@ const callerKey = "safemcp/caller"
 func (c *Caller) Extra() *mcp.RequestExtra {
 	return &mcp.RequestExtra{TokenInfo: &auth.TokenInfo{
 		UserID: c.Principal.ID,
-		Scopes: c.Principal.Scopes,
+		Scopes: slices.Clone(c.Principal.Scopes), // a handler holds them
 		Extra:  map[string]any{callerKey: c},
 	}}
 }

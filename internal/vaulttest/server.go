@@ -41,6 +41,7 @@ type Server struct {
 	t       testing.TB
 	program string
 	dir     string
+	node    string // its name in a pair; empty where it is alone
 	key     string // that unseals it
 	wrap    string // how long what is answered is wrapped
 	cmd     *exec.Cmd
@@ -54,13 +55,27 @@ const patience = 60 * time.Second
 // vault" does it beforehand.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	s := prepare(t, "")
+	s.begin()
+	return s
+}
+
+// prepare makes a server that does not run yet.
+func prepare(t testing.TB, node string) *Server {
+	t.Helper()
 	program, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, program: program, dir: t.TempDir(), client: &http.Client{Timeout: patience, Transport: &http.Transport{}}}
+	s := &Server{t: t, program: program, dir: t.TempDir(), node: node, client: &http.Client{Timeout: patience, Transport: &http.Transport{}}}
 	t.Cleanup(s.end)
 	s.configure()
+	return s
+}
+
+// begin runs it for the first time.
+func (s *Server) begin() {
+	s.t.Helper()
 	s.run()
 	var keys struct {
 		Keys []string `json:"keys"`
@@ -70,7 +85,6 @@ func Start(t testing.TB) *Server {
 	s.key, s.RootToken = keys.Keys[0], keys.Root
 	s.Unseal()
 	s.Write("sys/audit/file", map[string]any{"type": "file", "options": map[string]any{"file_path": filepath.Join(s.dir, "audit.log")}})
-	return s
 }
 
 var built = sync.OnceValues(func() (string, error) {
@@ -96,6 +110,36 @@ var built = sync.OnceValues(func() (string, error) {
 // configure writes the configuration, with a port that is free now.
 func (s *Server) configure() {
 	s.t.Helper()
+	address, cluster := s.free(), s.free()
+	s.Address = "http://" + address
+	storage := fmt.Sprintf("storage \"file\" { path = %q }", filepath.Join(s.dir, "data"))
+	if s.node != "" {
+		storage = fmt.Sprintf("storage \"raft\" {\n  path = %q\n  node_id = %q\n}", filepath.Join(s.dir, "data"), s.node)
+		if err := os.Mkdir(filepath.Join(s.dir, "data"), 0o700); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	config := fmt.Sprintf(`
+disable_mlock = true
+ui = false
+log_level = "warn"
+api_addr = %q
+cluster_addr = "https://%s"
+%s
+listener "tcp" {
+  address = %q
+  cluster_address = %q
+  tls_disable = true
+}
+`, s.Address, cluster, storage, address, cluster)
+	if err := os.WriteFile(filepath.Join(s.dir, "vault.hcl"), []byte(config), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// free returns an address on loopback with a port that is free now.
+func (s *Server) free() string {
+	s.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
@@ -104,21 +148,7 @@ func (s *Server) configure() {
 	if err := listener.Close(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.Address = "http://" + address
-	config := fmt.Sprintf(`
-disable_mlock = true
-ui = false
-log_level = "warn"
-api_addr = %q
-storage "file" { path = %q }
-listener "tcp" {
-  address = %q
-  tls_disable = true
-}
-`, s.Address, filepath.Join(s.dir, "data"), address)
-	if err := os.WriteFile(filepath.Join(s.dir, "vault.hcl"), []byte(config), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
+	return address
 }
 
 // run starts the process and waits until it answers.
@@ -230,6 +260,18 @@ func (s *Server) Wrap(path string) string {
 	s.must(http.MethodPost, path, nil, &out)
 	s.wrap = ""
 	return out.Info.Token
+}
+
+// Token makes a token with those policies, which no other is the parent of.
+func (s *Server) Token(policies ...string) string {
+	s.t.Helper()
+	var out struct {
+		Auth struct {
+			Token string `json:"client_token"`
+		} `json:"auth"`
+	}
+	s.must(http.MethodPost, "auth/token/create-orphan", map[string]any{"policies": policies, "ttl": "1h"}, &out)
+	return out.Auth.Token
 }
 
 // Read reads a path with the root token.

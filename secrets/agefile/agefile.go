@@ -12,7 +12,8 @@
 //	broker := secrets.NewBroker(store, nil)
 //
 // Operators change it with safetool secrets, while servers run: a value is issued as it
-// stands in the file at that moment, and its version changes when it does.
+// stands in the file at that moment, and its version changes when it does. A broker
+// that has it in use asks again every 30 seconds.
 //
 // # What opens it
 //

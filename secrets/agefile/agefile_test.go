@@ -192,6 +192,9 @@ func TestWhatIsNotThereAndWhatIsNotSupported(t *testing.T) {
 	if err := s.Supports(secrets.Database("role")); !errors.Is(err, secrets.ErrUnsupported) {
 		t.Errorf("got %v", err)
 	}
+	if err := s.Supports(secrets.KV("a/b", "c").AtVersion(2)); !errors.Is(err, secrets.ErrUnsupported) {
+		t.Errorf("a version that is not kept: %v", err)
+	}
 	if err := s.Supports(secrets.KV("../etc", "f")); err == nil {
 		t.Error("a path with .. is supported")
 	}

@@ -40,13 +40,15 @@ func Example() {
 		return
 	}
 	defer server.Close()
-	broker := secrets.NewBroker(server, nil)
+	broker := secrets.NewBroker(server, nil) // asks again every 30 seconds
+	defer func() { _ = broker.Close(context.Background()) }()
 	request := secrets.Request{Tool: "share_document", Binding: secrets.KV("weather/share", "key")}
 
-	first, err := broker.Issue(context.Background(), request)
+	first, err := broker.Acquire(context.Background(), request)
 	fmt.Println(first.Binding(), first.Secret(), err)
+	broker.Release(first)
 	set("the second of two keys")
-	second, err := broker.Issue(context.Background(), request)
+	second, err := server.Issue(context.Background(), request)
 	fmt.Println(second.Version() != first.Version(), err)
 	// Output:
 	// kv:weather/share#key [redacted] <nil>

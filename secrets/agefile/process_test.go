@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -136,6 +137,48 @@ func TestWhatAnotherProcessWritesIsIssued(t *testing.T) {
 	}
 	if err := c.Wait(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server that runs gets what another process has stored, without a restart, and is
+// refused what another one has removed.
+func TestAServerThatRunsNoticesARotation(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.age")
+	s := opened(t, path)
+	set(t, s, "other", "f0", value)
+	broker := secrets.NewBroker(s, &secrets.Options{Confirm: 20 * time.Millisecond})
+	defer broker.Close(context.WithoutCancel(t.Context()))
+	acquire := func() (version string, err error) {
+		c, err := broker.Acquire(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("other", "f0")})
+		if err != nil {
+			return "", err
+		}
+		defer broker.Release(c)
+		return c.Version(), nil
+	}
+	first, err := acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, out := start(t, path, "other", 1)
+	_, _ = io.Copy(io.Discard, out)
+	if err := c.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	until := time.Now().Add(time.Minute)
+	for version := first; version == first; {
+		if version, err = acquire(); err != nil || time.Now().After(until) {
+			t.Fatalf("the version is %s still: %v", version, err)
+		}
+	}
+	if err := opened(t, path).Delete(t.Context(), "other", "f0"); err != nil {
+		t.Fatal(err)
+	}
+	for !errors.Is(err, secrets.ErrNotFound) {
+		if _, err = acquire(); time.Now().After(until) {
+			t.Fatalf("what was removed is issued still: %v", err)
+		}
 	}
 }
 

@@ -35,14 +35,17 @@ func (s *Store) Issue(ctx context.Context, r secrets.Request) (*secrets.Credenti
 	})
 }
 
-// Supports refuses bindings that are not made with secrets.KV, with
+// Supports refuses bindings that are not made with secrets.KV or name a version, with
 // secrets.ErrUnsupported, and those that Binding.Check refuses.
 func (*Store) Supports(b secrets.Binding) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
-	if b.Kind() != secrets.KindKV {
+	switch {
+	case b.Kind() != secrets.KindKV:
 		return fmt.Errorf("agefile: %s: a file holds stored values alone: %w", b, secrets.ErrUnsupported)
+	case b.Version() != 0:
+		return fmt.Errorf("agefile: %s: a file keeps no value but the latest: %w", b, secrets.ErrUnsupported)
 	}
 	return nil
 }

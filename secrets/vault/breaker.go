@@ -38,8 +38,11 @@ func (r *resting) Error() string {
 }
 func (r *resting) Is(target error) bool { return target == secrets.ErrUnavailable }
 
-// enter says whether a request may be sent.
+// enter says whether a request may be sent. A nil breaker lets all be.
 func (b *breaker) enter() error {
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failures < failuresOpen {
@@ -54,6 +57,9 @@ func (b *breaker) enter() error {
 
 // leave says how a request that was let in ended, or that its caller gave it up.
 func (b *breaker) leave(err error, gone bool) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
@@ -66,18 +72,20 @@ func (b *breaker) leave(err error, gone bool) {
 		if over := b.failures - failuresOpen; over >= 0 && over < 5 {
 			rest = min(longestRest, shortestRest<<over)
 		}
-		b.until = b.now().Add(rest/2 + rand.N(rest/2)) //nolint:gosec // spreads, and keeps nothing secret
+		rest = rest/2 + rand.N(rest/2)                               //nolint:gosec // spreads, and keeps nothing secret
+		if r, is := errors.AsType[*refusal](err); is && r.wait > 0 { // Vault says how long
+			b.failures = max(b.failures, failuresOpen)
+			rest = max(rest, min(r.wait, longestRest))
+		}
+		b.until = b.now().Add(rest)
 	default:
 		b.failures, b.last = 0, nil
 	}
 }
 
-// trouble returns why requests are not sent at the moment, or nil.
-func (b *breaker) trouble() error {
+// trouble says that requests are held back at the moment.
+func (b *breaker) trouble() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < failuresOpen {
-		return nil
-	}
-	return b.last
+	return b.failures >= failuresOpen
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -32,6 +35,11 @@ type client struct {
 	namespace string
 	http      *http.Client
 	breaker   *breaker
+
+	engines string // paths under it are an engine's that may be in trouble by itself
+	mu      sync.Mutex
+	apart   map[string]*breaker // of those paths
+	heard   atomic.Int64        // when Vault last answered as it should, in nanoseconds
 }
 
 func newClient(address string, o *Options) (*client, error) {
@@ -59,6 +67,7 @@ func newClient(address string, o *Options) (*client, error) {
 	}
 	return &client{
 		base: u.Scheme + "://" + u.Host + "/v1/", namespace: o.Namespace, breaker: &breaker{now: time.Now},
+		engines: o.DatabaseMount + "/creds/", apart: map[string]*breaker{},
 		http: &http.Client{
 			Transport: transport, Timeout: o.Timeout,
 			// A redirect would take the token to wherever it says.
@@ -84,39 +93,18 @@ type answer struct {
 }
 
 type auth struct {
-	Token     string   `json:"client_token"`
-	Accessor  string   `json:"accessor"`
-	Lifetime  int      `json:"lease_duration"` // seconds; 0 for a token that does not end
-	Renewable bool     `json:"renewable"`
-	Policies  []string `json:"token_policies"`
+	Token     string `json:"client_token"`
+	Accessor  string `json:"accessor"`
+	Lifetime  int    `json:"lease_duration"` // seconds; 0 for a token that does not end
+	Renewable bool   `json:"renewable"`
+	// Metadata is what the method of the login knows: an AppRole's or a JWT's role.
+	Metadata map[string]string `json:"metadata"`
+
+	parent *token // whose child it is, where it was not a login
 }
 
-// A refusal is an answer of Vault that is no success. It says nothing of what Vault
-// said: that may quote a path, and a plugin's errors anything.
-type refusal struct{ status int }
-
-func (r *refusal) Error() string {
-	switch r.status {
-	case http.StatusForbidden:
-		return "Vault denied it: the policies of the token do not allow it, or the token has ended"
-	case http.StatusServiceUnavailable:
-		return "Vault is sealed or in maintenance"
-	}
-	return fmt.Sprintf("Vault answered with the status %d", r.status)
-}
-
-// Is makes of what may be over in a while a [secrets.ErrUnavailable], and of what is not
-// there a [secrets.ErrNotFound].
-func (r *refusal) Is(target error) bool {
-	switch target {
-	case secrets.ErrUnavailable:
-		return r.status == http.StatusTooManyRequests || r.status == http.StatusPreconditionFailed || r.status >= 500 ||
-			(r.status >= 300 && r.status < 400) || r.status == 472 || r.status == 473
-	case secrets.ErrNotFound:
-		return r.status == http.StatusNotFound
-	}
-	return false
-}
+// role returns the role that logged in, empty where Vault does not say.
+func (a *auth) role() string { return cmp.Or(a.Metadata["role_name"], a.Metadata["role"]) }
 
 // unreachable says that no answer came. What the transport says of it may hold an
 // address and is for the log.
@@ -128,7 +116,12 @@ func (u *unreachable) Is(target error) bool { return target == secrets.ErrUnavai
 
 // do sends one request. path is of our own making: its parts have been checked.
 func (c *client) do(ctx context.Context, method, path string, token secrets.Secret, body any) (*answer, error) {
+	apart := c.breakerOf(path)
+	if err := apart.enter(); err != nil {
+		return nil, err
+	}
 	if err := c.breaker.enter(); err != nil {
+		apart.leave(nil, true)
 		return nil, err
 	}
 	begun := time.Now()
@@ -136,8 +129,41 @@ func (c *client) do(ctx context.Context, method, path string, token secrets.Secr
 	// A caller who had no time, or went away, says nothing of Vault: else one tool of
 	// little patience would close it to all others.
 	gone := ctx.Err() != nil && (errors.Is(ctx.Err(), context.Canceled) || time.Since(begun) < c.http.Timeout/2)
-	c.breaker.leave(err, gone)
+	r, answered := errors.AsType[*refusal](err)
+	if err == nil || (answered && !r.passing()) {
+		c.heard.Store(time.Now().UnixNano())
+	}
+	if apart == nil || (answered && r.trouble()) {
+		c.breaker.leave(err, gone)
+		apart.leave(nil, true)
+		return a, err
+	}
+	c.breaker.leave(nil, gone || err != nil)
+	apart.leave(err, gone)
 	return a, err
+}
+
+// mostApart bounds the breakers of single paths.
+const mostApart = 1024
+
+// breakerOf is the breaker of a path behind which there is more than Vault, such as a
+// database: one that does not answer must not close Vault to what needs another. It is nil
+// for the others.
+func (c *client) breakerOf(path string) *breaker {
+	if c.engines == "" || !strings.HasPrefix(path, c.engines) {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.apart[path]
+	if b == nil {
+		if len(c.apart) >= mostApart {
+			return nil
+		}
+		b = &breaker{now: c.breaker.now}
+		c.apart[path] = b
+	}
+	return b
 }
 
 func (c *client) send(ctx context.Context, method, path string, token secrets.Secret, body any) (*answer, error) {
@@ -177,7 +203,7 @@ func (c *client) send(ctx context.Context, method, path string, token secrets.Se
 	case len(raw) > maxAnswer:
 		return nil, &unreachable{fmt.Errorf("what answers there sends more than %d bytes", maxAnswer)}
 	case res.StatusCode/100 != 2:
-		return nil, &refusal{res.StatusCode}
+		return nil, refused(res.StatusCode, res.Header, raw)
 	}
 	a := &answer{}
 	if len(raw) > 0 && json.Unmarshal(raw, a) != nil {

@@ -33,14 +33,15 @@ func (g *givenToken) login(ctx context.Context, c *client) (*auth, error) {
 		return nil, fmt.Errorf("vault: the given token: %w", err)
 	}
 	var data struct {
-		Accessor  string `json:"accessor"`
-		TTL       int    `json:"ttl"`
-		Renewable bool   `json:"renewable"`
+		Accessor  string            `json:"accessor"`
+		TTL       int               `json:"ttl"`
+		Renewable bool              `json:"renewable"`
+		Meta      map[string]string `json:"meta"`
 	}
 	if err := a.into(&data); err != nil {
 		return nil, err
 	}
-	out := &auth{Accessor: data.Accessor, Lifetime: data.TTL, Renewable: data.Renewable}
+	out := &auth{Accessor: data.Accessor, Lifetime: data.TTL, Renewable: data.Renewable, Metadata: data.Meta}
 	return out, g.token.Use(func(b []byte) error { out.Token = string(b); return nil })
 }
 
@@ -112,7 +113,7 @@ func (r *appRole) unwrap(ctx context.Context, c *client, wrapping secrets.Secret
 	}
 	a, err := c.do(ctx, http.MethodPost, "sys/wrapping/unwrap", wrapping, nil)
 	if err != nil {
-		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token cannot be unwrapped; if it was not used by mistake, somebody else has the SecretID: %w", err)
+		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token cannot be unwrapped; if it was not used by mistake, somebody else has the SecretID: %w", rejected(err))
 	}
 	var data struct {
 		SecretID string `json:"secret_id"`
@@ -166,7 +167,7 @@ func loginAt(ctx context.Context, c *client, mount string, body map[string]strin
 	a, err := c.do(ctx, http.MethodPost, "auth/"+mount+"/login", secrets.Secret{}, body)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("vault: logging in at %s: %w", mount, err)
+		return nil, fmt.Errorf("vault: logging in at %s: %w", mount, rejected(err))
 	case a.Auth == nil || a.Auth.Token == "":
 		return nil, fmt.Errorf("vault: logging in at %s gave no token", mount)
 	}

@@ -11,31 +11,8 @@ import (
 	"github.com/safemcp/safemcp/secrets"
 )
 
-// A token is one that Vault gave, with its end.
-type token struct {
-	value    secrets.Secret
-	accessor string
-	begun    time.Time
-	lifetime time.Duration // zero does not end
-	renews   bool
-	given    bool // by somebody else, who ends it
-}
-
-func (t *token) expires() time.Time {
-	if t.lifetime == 0 {
-		return time.Time{}
-	}
-	return t.begun.Add(t.lifetime)
-}
-
-// late says that two thirds of the lifetime are over.
-func (t *token) late(now time.Time) bool {
-	return t.lifetime > 0 && now.Sub(t.begun) >= t.lifetime*2/3
-}
-
-func (t *token) over(now time.Time) bool {
-	return t.lifetime > 0 && !now.Before(t.expires())
-}
+// errClosed is the answer after Close.
+var errClosed = errors.New("vault: the provider is closed")
 
 // A session keeps a token: it logs in where there is none, once for all who wait,
 // renews it when two thirds of its life are over, and logs in again when it has ended.
@@ -44,10 +21,19 @@ type session struct {
 	login  Login
 	now    func() time.Time
 	budget time.Duration
+	// receive is called with a token that Vault gave, before it is used.
+	receive func(context.Context, *token) error
 
 	mu      sync.Mutex
 	current *token
+	older   []*token // that have been replaced and live until their end, with their leases
 	flight  *flight
+	closed  bool
+	left    bool      // closed without waiting for the flight
+	doubted time.Time // when a token was given up that may have been good
+	refused error     // what the last login was refused with
+	rest    time.Time // until when that is the answer
+	pause   time.Duration
 }
 
 // A flight is a login under way, which does not end with whoever began it.
@@ -60,15 +46,21 @@ type flight struct {
 // get returns a token that has not ended, as far as is known.
 func (s *session) get(ctx context.Context) (*token, error) {
 	s.mu.Lock()
-	if t := s.current; t != nil && !t.over(s.now()) {
+	now := s.now()
+	switch t := s.current; {
+	case s.closed:
+		s.mu.Unlock()
+		return nil, errClosed
+	case t != nil && !t.over(now):
 		s.mu.Unlock()
 		return t, nil
+	case s.flight == nil && now.Before(s.rest):
+		defer s.mu.Unlock()
+		return nil, s.refused
 	}
 	f := s.flight
 	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		s.flight = f
-		go s.fly(context.WithoutCancel(ctx), f)
+		f = s.takeOff(context.WithoutCancel(ctx))
 	}
 	s.mu.Unlock()
 	select {
@@ -79,26 +71,87 @@ func (s *session) get(ctx context.Context) (*token, error) {
 	}
 }
 
+// takeOff begins a login. The caller holds the lock.
+func (s *session) takeOff(ctx context.Context) *flight {
+	f := &flight{done: make(chan struct{})}
+	s.flight = f
+	go s.fly(ctx, f)
+	return f
+}
+
 func (s *session) fly(ctx context.Context, f *flight) {
+	defer close(f.done)
 	ctx, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
+	t, err := s.enter(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flight = nil
+	switch f.err = err; {
+	case err != nil:
+		s.cool(err)
+		return
+	case s.left && t.ours(): // nobody else revokes it
+		_, _ = s.client.send(ctx, http.MethodPost, "auth/token/revoke-self", t.value, nil)
+		fallthrough
+	case s.closed:
+		f.err = errClosed
+	default:
+		f.token = t
+	}
+	s.refused, s.rest, s.pause = nil, time.Time{}, 0
+	s.shelve(s.current)
+	s.current = t
+}
+
+// enter logs in, and has the token received.
+func (s *session) enter(ctx context.Context) (*token, error) {
 	begun := s.now()
 	a, err := s.login.login(ctx, s.client)
-	if err == nil {
-		_, given := s.login.(*givenToken)
-		f.token = &token{
-			value: secrets.NewSecret([]byte(a.Token)), accessor: a.Accessor, begun: begun,
-			lifetime: time.Duration(a.Lifetime) * time.Second, renews: a.Renewable, given: given,
+	if err != nil {
+		return nil, err
+	}
+	_, given := s.login.(*givenToken)
+	t := &token{
+		value: secrets.NewSecret([]byte(a.Token)), accessor: a.Accessor, role: within(a.role()), given: given, renews: a.Renewable, parent: a.parent,
+		begun: begun, lifetime: time.Duration(a.Lifetime) * time.Second,
+	}
+	if err := s.receive(ctx, t); err != nil {
+		if t.ours() {
+			_, _ = s.client.send(ctx, http.MethodPost, "auth/token/revoke-self", t.value, nil)
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+// cool bounds how often a login that is refused is tried again: every time it is asked
+// for would be a storm, and Vault locks a login out that fails too often. The caller holds
+// the lock.
+func (s *session) cool(err error) {
+	if errors.Is(err, secrets.ErrUnavailable) {
+		return // the breaker does it
+	}
+	s.pause = min(max(2*s.pause, shortestRest), longestRest)
+	s.refused, s.rest = err, s.now().Add(s.pause)
+}
+
+// shelve keeps a token that another replaces: it lives until its end. The caller holds
+// the lock.
+func (s *session) shelve(t *token) {
+	now := s.now()
+	living := s.older[:0]
+	for _, old := range s.older {
+		if !old.over(now) {
+			living = append(living, old)
 		}
 	}
-	f.err = err
-	s.mu.Lock()
-	s.flight = nil
-	if err == nil {
-		s.current = f.token
+	clear(s.older[len(living):])
+	s.older = living
+	if t != nil && !t.over(now) {
+		t.retire()
+		s.older = append(s.older, t)
 	}
-	s.mu.Unlock()
-	close(f.done)
 }
 
 // forget says that a token has ended before its time.
@@ -108,6 +161,27 @@ func (s *session) forget(t *token) {
 	if s.current == t {
 		s.current = nil
 	}
+}
+
+// doubtEvery is how often a token is replaced that Vault does not say has ended.
+const doubtEvery = time.Minute
+
+// doubt says that a token may have ended before its time: it may not even look at itself,
+// which is also so where its policies do not let it. Then it is as well in a minute.
+func (s *session) doubt(t *token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.current != t {
+		return true
+	}
+	if !s.doubted.IsZero() && now.Sub(s.doubted) < doubtEvery {
+		return false
+	}
+	s.doubted = now
+	s.shelve(t) // and is revoked at the end, if it is there
+	s.current = nil
+	return true
 }
 
 // held returns the token that there is, without logging in.
@@ -131,7 +205,7 @@ func (s *session) turn() {
 	if t.given {
 		return // there is no other: what is asked for after its end is refused
 	}
-	s.replace(ctx, t)
+	s.replace(t)
 }
 
 // renew extends the life of a token, and says whether nothing more is to be done now.
@@ -144,28 +218,44 @@ func (s *session) renew(ctx context.Context, t *token) bool {
 	if err != nil || a.Auth == nil {
 		return false
 	}
-	next := *t
-	next.begun, next.lifetime = begun, time.Duration(a.Auth.Lifetime)*time.Second
-	if !next.expires().After(t.expires()) {
-		return false // it has reached the longest life that it may have
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current == t {
-		s.current = &next
-	}
-	return true
+	// False where it has reached the longest life that it may have.
+	return t.extend(begun, time.Duration(a.Auth.Lifetime)*time.Second)
 }
 
 // replace logs in anew and leaves the old token where that fails.
-func (s *session) replace(ctx context.Context, t *token) {
+func (s *session) replace(t *token) {
 	s.mu.Lock()
-	if s.current != t || s.flight != nil {
+	if s.current != t || s.flight != nil || s.closed || s.now().Before(s.rest) {
 		s.mu.Unlock()
 		return
 	}
-	f := &flight{done: make(chan struct{})}
-	s.flight = f
+	f := s.takeOff(context.Background())
 	s.mu.Unlock()
-	s.fly(ctx, f)
+	<-f.done
+}
+
+// close ends it, and returns every token that may be alive, once no login is under way
+// any more or ctx has ended.
+func (s *session) close(ctx context.Context) []*token {
+	s.mu.Lock()
+	s.closed = true
+	f := s.flight
+	s.mu.Unlock()
+	if f != nil {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = s.flight != nil
+	now := s.now()
+	var all []*token
+	for _, t := range append([]*token{s.current}, s.older...) {
+		if t != nil && !t.over(now) {
+			all = append(all, t)
+		}
+	}
+	return all
 }

@@ -109,3 +109,256 @@ func TestTheImpatientDoNotOpenTheBreaker(t *testing.T) {
 		t.Errorf("after %d requests: %v", requests.Load(), err)
 	}
 }
+
+// fine answers what a login by token and a stored value need.
+func fine(w http.ResponseWriter) {
+	_, _ = w.Write([]byte(`{"data":{"accessor":"a","ttl":60,"data":{"key":"a-value-of-the-test"},"metadata":{"version":1}}}`))
+}
+
+// Each kind of trouble is noticed by a probe though nobody calls, within the interval in
+// which Vault is asked, and so is its end; and many probes send few requests.
+func TestAProbeNotices(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	for name, trouble := range map[string]http.HandlerFunc{
+		"sealed":          func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"a standby":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"another standby": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTemporaryRedirect) },
+		"too many":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
+		"slow, or a black hole": func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		},
+		"the token revoked, in an older Vault": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errors":["permission denied"]}`))
+		},
+		"the token revoked": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var bad atomic.Bool
+			p, requests := stormy(t, func(w http.ResponseWriter, r *http.Request) {
+				if bad.Load() {
+					trouble(w, r)
+					return
+				}
+				fine(w)
+			})
+			until := func(what string, done func() bool) {
+				t.Helper()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				for !done() {
+					select {
+					case <-ctx.Done():
+						t.Fatalf("it was not noticed: %s", what)
+					case <-time.After(5 * time.Millisecond):
+					}
+				}
+			}
+			if err := p.Healthy(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			bad.Store(true)
+			until("trouble", func() bool { return p.Healthy(t.Context()) != nil })
+			began, before := time.Now(), requests.Load()
+			for range 1000 {
+				if p.Healthy(t.Context()) == nil {
+					t.Fatal("trouble is forgotten")
+				}
+			}
+			if n, most := requests.Load()-before, 8+int64(time.Since(began)/(125*time.Millisecond)); n > most {
+				t.Errorf("%d requests for 1000 probes, at most %d", n, most)
+			}
+			bad.Store(false)
+			until("its end", func() bool { return p.Healthy(t.Context()) == nil })
+		})
+	}
+}
+
+// Vault's Retry-After is kept to, within the longest rest.
+func TestPatienceThatVaultAsksFor(t *testing.T) {
+	t.Parallel()
+	var many atomic.Bool
+	p, requests := stormy(t, func(w http.ResponseWriter, _ *http.Request) {
+		if many.Load() {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		fine(w)
+	})
+	request := secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}
+	if _, err := p.Issue(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	many.Store(true)
+	before, began := requests.Load(), time.Now()
+	for range 500 {
+		if _, err := p.Issue(t.Context(), request); !errors.Is(err, secrets.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if n := requests.Load() - before; n != 1 && time.Since(began) < 5*time.Second {
+		t.Errorf("%d requests while Vault asked for patience", n)
+	}
+	many.Store(false)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for { // not an hour
+		if _, err := p.Issue(t.Context(), request); err == nil {
+			return
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("the patience has no bound")
+		}
+	}
+}
+
+// A connection that swallows everything holds nobody beyond their deadline, whatever is
+// being waited for.
+func TestABlackHoleHoldsNobody(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	var swallow atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if swallow.Load() {
+			<-release
+			return
+		}
+		_, _ = w.Write([]byte(`{"lease_id":"database/creds/r/x","lease_duration":600,"renewable":true,"data":{"accessor":"a","ttl":60,"username":"u-of-the-test","password":"p-of-the-test",` +
+			`"type":"ed25519","latest_version":1,"supports_signing":true,"data":{"key":"a-value-of-the-test"},"metadata":{"version":1}}}`))
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(release) })
+	fresh := func() *vault.Provider {
+		p, err := vault.New(server.URL, &vault.Options{Login: vault.Token(secrets.NewSecret([]byte("hvs.the-token-of-the-test"))), Timeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+			cancel()
+			_ = p.Close(ctx)
+		})
+		return p
+	}
+	p := fresh()
+	issue := func(p *vault.Provider, b secrets.Binding) (*secrets.Credential, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		return p.Issue(ctx, secrets.Request{Tool: "t", Binding: b})
+	}
+	user := must(p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.Database("r")}))(t)
+	k, _ := must(p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.Transit("k")}))(t).Key()
+	swallow.Store(true)
+	short := func(f func(context.Context) error) func() error {
+		return func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			return f(ctx)
+		}
+	}
+	for name, f := range map[string]func() error{
+		"a login":  func() error { _, err := issue(fresh(), secrets.KV("app/share", "key")); return err },
+		"a value":  func() error { _, err := issue(p, secrets.KV("app/share", "key")); return err },
+		"a user":   func() error { _, err := issue(p, secrets.Database("r")); return err },
+		"a key":    func() error { _, err := issue(p, secrets.Transit("k")); return err },
+		"renewing": short(func(ctx context.Context) error { _, err := p.Renew(ctx, user); return err }),
+		"revoking": short(func(ctx context.Context) error { return p.Revoke(ctx, user) }),
+		"signing":  short(func(ctx context.Context) error { _, err := k.Sign(ctx, []byte("m")); return err }),
+		"close":    short(func(ctx context.Context) error { return p.Close(ctx) }),
+	} {
+		if name == "close" {
+			defer func() { // last: nothing is sent after it
+				if f() == nil {
+					t.Error("a lease that could not be revoked is not told")
+				}
+			}()
+			continue
+		}
+		done := make(chan error, 1)
+		go func() { done <- f() }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: nothing answered, and it is said to be done", name)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: it waits beyond its deadline", name)
+		}
+	}
+}
+
+// However it is said that a version is not there, it is not there; and another version
+// than the one that was asked for is refused.
+func TestAVersionThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]error{
+		`{"data":null}`: secrets.ErrNotFound,
+		`{"data":{"data":null,"metadata":{"version":3,"deletion_time":"2026-01-01T00:00:00Z"}}}`:       secrets.ErrNotFound,
+		`{"data":{"data":{"key":"a-value-of-the-test"},"metadata":{"version":3,"destroyed":true}}}`:    secrets.ErrNotFound,
+		`{"data":{"data":{"other":"a-value-of-the-test"},"metadata":{"version":3}}}`:                   secrets.ErrNotFound,
+		`{"data":{"data":{"key":"a-value-of-the-test"},"metadata":{"version":4,"destroyed":false}}}`:   nil,
+		`{"data":{"data":{"key":"a-value-of-the-test"},"metadata":{"version":"3","destroyed":false}}}`: nil,
+	} {
+		p, _ := stormy(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "lookup-self") {
+				fine(w)
+				return
+			}
+			if r.URL.RawQuery != "version=3" {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			_, _ = w.Write([]byte(text))
+		})
+		c, err := p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key").AtVersion(3)})
+		if err == nil || errors.Is(err, secrets.ErrUnavailable) || (want != nil && !errors.Is(err, want)) {
+			t.Errorf("%s: %v %v", text, c, err)
+		}
+	}
+}
+
+// A token that may do nothing but what it is for, not even look at itself, is not replaced
+// each time that something is denied to it.
+func TestATokenWithoutPoliciesIsNotReplacedForEver(t *testing.T) {
+	t.Parallel()
+	var logins, revoked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/login"):
+			logins.Add(1)
+			_, _ = w.Write([]byte(`{"auth":{"client_token":"hvs.the-token-of-the-test","accessor":"a","lease_duration":3600}}`))
+		case strings.HasSuffix(r.URL.Path, "/revoke-self"):
+			revoked.Add(1)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	p, err := vault.New(server.URL, &vault.Options{Login: appRole("role", "a-secret-id-of-the-test")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if _, err := p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}); !errors.Is(err, secrets.ErrDenied) {
+			t.Fatal(err)
+		}
+	}
+	if n := logins.Load(); n > 2 {
+		t.Errorf("%d logins for 100 calls that are denied", n)
+	}
+	if err := p.Close(t.Context()); err != nil || revoked.Load() != logins.Load() {
+		t.Errorf("%d tokens of %d are revoked: %v", revoked.Load(), logins.Load(), err)
+	}
+}

@@ -2,10 +2,11 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/safemcp/safemcp/secrets"
 )
 
 // as sends a request with the token of a tool, or the provider's own for "". Where Vault
@@ -21,22 +22,28 @@ func (p *provider) as(ctx context.Context, tool, method, path string, body any) 
 			return nil, nil, err
 		}
 		a, err := p.client.do(ctx, method, path, t.value, body)
-		if !denied(err) || again || !p.ended(ctx, t) {
+		if !denied(err) || again || !p.lost(ctx, s, t, err) {
 			return a, t, err
 		}
-		s.forget(t)
 	}
 }
 
-func denied(err error) bool {
-	refused, is := errors.AsType[*refusal](err)
-	return is && refused.status == http.StatusForbidden
-}
-
-// ended asks whether a token is there any more.
-func (p *provider) ended(ctx context.Context, t *token) bool {
+// lost finds out whether a token that was denied something is there any more. Later
+// versions of Vault say so with the denial; of others it is asked.
+func (p *provider) lost(ctx context.Context, s *session, t *token, denial error) bool {
+	if why(denial) == tokenEnded {
+		s.forget(t)
+		return true
+	}
 	_, err := p.client.do(ctx, http.MethodGet, "auth/token/lookup-self", t.value, nil)
-	return denied(err)
+	switch {
+	case why(err) == tokenEnded:
+		s.forget(t)
+		return true
+	case denied(err):
+		return s.doubt(t)
+	}
+	return false
 }
 
 // keepEvery is how often tokens are looked after.
@@ -44,6 +51,7 @@ const keepEvery = time.Second
 
 // keep looks after the tokens until the provider is closed.
 func (p *provider) keep() {
+	defer close(p.kept)
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
@@ -81,13 +89,32 @@ func (p *provider) sessionOf(tool string) (*session, error) {
 	defer p.mu.Unlock()
 	s := p.tools[tool]
 	if s == nil {
-		if len(p.tools) >= mostTools {
+		switch {
+		case p.closed:
+			return nil, errClosed
+		case len(p.tools) >= mostTools:
 			return nil, fmt.Errorf("vault: %d tools have a token of their own, and no more can", mostTools)
 		}
-		s = &session{client: p.client, login: &childOf{p, tool}, now: p.session.now, budget: p.session.budget}
+		s = p.newSession(&childOf{p, tool})
 		p.tools[tool] = s
 	}
 	return s, nil
+}
+
+func (p *provider) newSession(login Login) *session {
+	return &session{client: p.client, login: login, now: time.Now, budget: 2 * p.options.Timeout, receive: p.receive}
+}
+
+// receive writes down a token that is to be revoked, before it is used: who revokes the
+// parent has revoked its children.
+func (p *provider) receive(ctx context.Context, t *token) error {
+	if t.ours() && (t.parent == nil || !t.parent.ours()) {
+		if err := p.journal.add(entry{Accessor: t.accessor}); err != nil {
+			return err
+		}
+	}
+	t.mark = p.markOf(ctx, t)
+	return nil
 }
 
 // childOf is a login with the provider's token, for one with less.
@@ -96,23 +123,24 @@ type childOf struct {
 	tool string
 }
 
-func (c *childOf) login(ctx context.Context, client *client) (*auth, error) {
+func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
 	policies := c.p.options.ToolPolicies(c.tool)
 	if len(policies) == 0 {
-		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s", c.tool)
+		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s: %w", c.tool, secrets.ErrDenied)
 	}
 	lifetime := fmt.Sprintf("%ds", int(c.p.options.ToolLifetime/time.Second))
-	a, _, err := c.p.as(ctx, "", http.MethodPost, "auth/token/create", map[string]any{
+	a, t, err := c.p.as(ctx, "", http.MethodPost, "auth/token/create", map[string]any{
 		"policies": policies, "ttl": lifetime, "explicit_max_ttl": lifetime, "renewable": false,
 		"display_name": "safemcp-" + c.tool, "meta": map[string]string{"tool": c.tool},
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("vault: a token for the tool %s: %w", c.tool, err)
+		return nil, fmt.Errorf("vault: a token for the tool %s: %w", c.tool, rejected(err))
 	case a.Auth == nil || a.Auth.Token == "":
 		return nil, fmt.Errorf("vault: no token was made for the tool %s", c.tool)
 	}
-	a.Auth.Renewable = false
+	a.Auth.Renewable, a.Auth.parent = false, t
+	a.Auth.Metadata = map[string]string{"role": t.role}
 	return a.Auth, nil
 }
 

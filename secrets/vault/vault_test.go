@@ -63,6 +63,16 @@ func shown(c *secrets.Credential) (s string) {
 	return s
 }
 
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
 func TestStoredValuesAreIssued(t *testing.T) {
 	t.Parallel()
 	v, roleID, secretID := furnished(t)
@@ -89,7 +99,8 @@ func TestStoredValuesAreIssued(t *testing.T) {
 		"of another case":         {Tool: "tenant", Tenant: "Acme", Binding: secrets.KV("tenants/{tenant}/db", "key")},
 		"a number":                {Tool: "share", Binding: secrets.KV("app/share", "number")},
 		"braces":                  {Tool: "share", Binding: secrets.KV("app/{caller}", "key")},
-		"transit":                 {Tool: "share", Binding: secrets.Transit("key")},
+		"a key's braces":          {Tool: "share", Binding: secrets.Transit("{tenant}")},
+		"a version never written": {Tool: "share", Binding: secrets.KV("app/share", "key").AtVersion(99)},
 	} {
 		if c, err := issue(r); err == nil || errors.Is(err, secrets.ErrUnavailable) {
 			t.Errorf("%s: %v %v", name, c, err)
@@ -182,7 +193,7 @@ func TestAVaultInTrouble(t *testing.T) {
 func TestManyLogInOnce(t *testing.T) {
 	t.Parallel()
 	v, roleID, secretID := furnished(t)
-	p := provider(t, v, &vault.Options{Login: appRole(roleID, secretID)})
+	p := provider(t, v, &vault.Options{Login: appRole(roleID, secretID), Timeout: time.Minute}) // a machine with other work is slow
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Issue(cancelled, secrets.Request{Tool: "share", Binding: secrets.KV("app/share", "key")}); err == nil {

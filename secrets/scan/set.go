@@ -1,4 +1,4 @@
-package secrets
+package scan
 
 import (
 	"bytes"
@@ -22,13 +22,16 @@ const (
 	maxWatched = 64 << 20
 )
 
-// A watchlist holds the values that are looked for. It is safe for concurrent use.
-type watchlist struct {
+// A Set holds the values that are looked for. It is safe for concurrent use.
+type Set struct {
+	short bool // values of fewer than MinValue bytes are allowed
+	now   func() time.Time
+
 	any      atomic.Bool // whether there is anything to look for: the cheap question
 	mu       sync.RWMutex
 	entries  map[string]*entry
 	patterns []*pattern // those found by their window
-	short    []*pattern // those that have none
+	few      []*pattern // those that have none
 	cost     int
 	swept    time.Time
 	most     int // maxWatched, or less in tests
@@ -40,14 +43,25 @@ type watchlist struct {
 	index  map[uint64][]*pattern
 }
 
-func newWatchlist() *watchlist {
-	return &watchlist{entries: map[string]*entry{}, most: maxWatched}
+// New returns an empty Set. short allows values of fewer than 8 bytes: from 4 bytes
+// on they are looked for as they are and in no other form; below that they are not
+// looked for at all.
+func New(short bool) *Set {
+	return &Set{short: short, now: time.Now, entries: map[string]*entry{}, most: maxWatched}
 }
 
-// add makes value one that is looked for until it has expired. White space around
-// it is left out: files end in a newline that handlers trim.
-func (w *watchlist) add(value []byte, label string, expires, now time.Time) error {
-	value = bytes.TrimSpace(value)
+// Add makes value one that is looked for until an hour after it has expired; a zero
+// expires is never. White space around the value is left out: files end in a newline
+// that handlers trim. The label stands for the value once it is redacted.
+//
+// It refuses a value that could not be redacted: one of fewer than 8 bytes, unless
+// those are allowed, of more than 64 KiB, or one that is part of its own label. No
+// error contains the value.
+func (w *Set) Add(value []byte, label string, expires time.Time) error {
+	value, now := bytes.TrimSpace(value), w.now()
+	if err := checkValue(value, label, w.short); err != nil {
+		return err
+	}
 	if len(value) < minShort {
 		return nil // by leave of InsecureShortValues, or refused already
 	}
@@ -77,10 +91,10 @@ func (w *watchlist) add(value []byte, label string, expires, now time.Time) erro
 }
 
 // watch makes the patterns of e ones that are looked for.
-func (w *watchlist) watch(e *entry) {
+func (w *Set) watch(e *entry) {
 	for _, p := range e.patterns {
-		if len(p.text) < minValue {
-			w.short = append(w.short, p)
+		if len(p.text) < MinValue {
+			w.few = append(w.few, p)
 			continue
 		}
 		w.patterns = append(w.patterns, p)
@@ -93,7 +107,7 @@ func (w *watchlist) watch(e *entry) {
 }
 
 // drop forgets what has expired.
-func (w *watchlist) drop(now time.Time) {
+func (w *Set) drop(now time.Time) {
 	w.swept = now
 	gone := false
 	for key, e := range w.entries {
@@ -106,7 +120,7 @@ func (w *watchlist) drop(now time.Time) {
 	if !gone {
 		return
 	}
-	w.patterns, w.short, w.filter, w.index = nil, nil, nil, nil
+	w.patterns, w.few, w.filter, w.index = nil, nil, nil, nil
 	for _, e := range w.entries {
 		w.watch(e)
 	}
@@ -114,7 +128,7 @@ func (w *watchlist) drop(now time.Time) {
 
 // rebuild makes the filter large enough that one window in 60 or fewer passes it
 // by chance.
-func (w *watchlist) rebuild() {
+func (w *Set) rebuild() {
 	size := max(14, bits.Len(uint(len(w.patterns)*64))) // log2 of its bits; maxWatched bounds it
 	w.filter, w.shift = make([]uint64, 1<<(size-6)), uint(64-size)
 	w.index = make(map[uint64][]*pattern, len(w.patterns))
@@ -123,7 +137,7 @@ func (w *watchlist) rebuild() {
 	}
 }
 
-func (w *watchlist) enter(p *pattern) {
+func (w *Set) enter(p *pattern) {
 	window := binary.LittleEndian.Uint64(p.text[p.anchor:])
 	h := hash(window, w.shift)
 	w.filter[h>>6] |= 1 << (h & 63)
@@ -136,8 +150,8 @@ func hash(window uint64, shift uint) uint64 { return window * 0x9E3779B97F4A7C15
 
 // find appends a span for every pattern that stands in text, overlapping ones
 // included.
-func (w *watchlist) find(text []byte, spans []span) []span {
-	for _, p := range w.short {
+func (w *Set) find(text []byte, spans []span) []span {
+	for _, p := range w.few {
 		spans = p.find(text, spans)
 	}
 	if w.filter != nil {
@@ -160,10 +174,10 @@ func (p *pattern) find(text []byte, spans []span) []span {
 }
 
 // pass looks for all patterns that have a window at once.
-func (w *watchlist) pass(text []byte, spans []span) []span {
+func (w *Set) pass(text []byte, spans []span) []span {
 	filter, shift := w.filter, w.shift
-	for i := 0; i+minValue <= len(text); i++ {
-		window := binary.LittleEndian.Uint64(text[i : i+minValue])
+	for i := 0; i+MinValue <= len(text); i++ {
+		window := binary.LittleEndian.Uint64(text[i : i+MinValue])
 		h := hash(window, shift)
 		if filter[h>>6]&(1<<(h&63)) == 0 {
 			continue
@@ -193,8 +207,8 @@ func (p *pattern) at(text []byte, start int) span {
 func checkValue(value []byte, label string, short bool) error {
 	value = bytes.TrimSpace(value)
 	switch {
-	case len(value) < minValue && !short:
-		return fmt.Errorf("secrets: a value of %s has fewer than %d bytes: it could not be told from chance in what leaves; make it longer, or say in Options.InsecureShortValues why not", label, minValue)
+	case len(value) < MinValue && !short:
+		return fmt.Errorf("secrets: a value of %s has fewer than %d bytes: it could not be told from chance in what leaves; make it longer, or say in Options.InsecureShortValues why not", label, MinValue)
 	case len(value) > maxValue:
 		return fmt.Errorf("secrets: a value of %s has more than %d bytes", label, maxValue)
 	case len(value) >= minShort && strings.Contains(marker(label), string(value)):

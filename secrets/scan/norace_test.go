@@ -1,5 +1,5 @@
 //go:build !race
 
-package secrets_test
+package scan_test
 
 const raceEnabled = false

@@ -1,6 +1,6 @@
 //go:build race
 
-package secrets_test
+package scan_test
 
 // raceEnabled says that the race detector, which makes sync.Pool drop what it is given
 // at random, is on.

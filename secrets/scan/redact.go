@@ -1,4 +1,4 @@
-package secrets
+package scan
 
 import (
 	"bytes"
@@ -45,9 +45,9 @@ func (s *scratch) free() {
 	scratches.Put(s)
 }
 
-// redact returns text without the values of w, and the labels of those found; text
-// itself if there are none. text is not changed.
-func (w *watchlist) redact(text []byte) (clean []byte, found []string) {
+// Redact returns text without the values of the set, and the labels of those that it
+// held; text itself and nil if there are none. text is not changed.
+func (w *Set) Redact(text []byte) (clean []byte, found []string) {
 	if len(text) < minShort || !w.any.Load() {
 		return text, nil
 	}
@@ -76,8 +76,24 @@ func (w *watchlist) redact(text []byte) (clean []byte, found []string) {
 	return []byte(`""`), found
 }
 
+// RedactString is Redact for a string.
+func (w *Set) RedactString(text string) (clean string, found []string) {
+	if len(text) < minShort || !w.any.Load() {
+		return text, nil
+	}
+	s, _ := scratches.Get().(*scratch)
+	s.input = append(s.input[:0], text...)
+	out, found := w.Redact(s.input)
+	clean = text
+	if found != nil {
+		clean = string(out)
+	}
+	s.free()
+	return clean, found
+}
+
 // search returns what shows values in text, in any order.
-func (w *watchlist) search(text []byte, s *scratch) []span {
+func (w *Set) search(text []byte, s *scratch) []span {
 	s.spans, s.found, s.views[0] = s.spans[:0], s.found[:0], text
 	for depth := range s.views {
 		if depth > 0 && !s.undo(depth) {
@@ -104,7 +120,7 @@ func (s *scratch) undo(depth int) (differs bool) {
 
 // searchView adds the spans of the view of that depth, and of what it is without
 // line breaks.
-func (w *watchlist) searchView(s *scratch, depth int) {
+func (w *Set) searchView(s *scratch, depth int) {
 	view := s.views[depth]
 	s.part = w.find(view, s.part[:0])
 	s.collect(depth)

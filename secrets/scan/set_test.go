@@ -1,4 +1,4 @@
-package secrets
+package scan
 
 import (
 	"fmt"
@@ -10,15 +10,16 @@ import (
 
 func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 	t.Parallel()
-	w := newWatchlist()
+	w := New(false)
 	now := time.Now()
 	add := func(value string, expires, at time.Time) {
-		if err := w.add([]byte(value), "kv:x#y", expires, at); err != nil {
+		w.now = func() time.Time { return at }
+		if err := w.Add([]byte(value), "kv:x#y", expires); err != nil {
 			t.Fatal(err)
 		}
 	}
 	found := func(value string) bool {
-		clean, _ := w.redact([]byte("a " + value + " b"))
+		clean, _ := w.Redact([]byte("a " + value + " b"))
 		return !strings.Contains(string(clean), value)
 	}
 	add("expires-soon-0001", now.Add(time.Minute), now)
@@ -51,13 +52,13 @@ func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 
 func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 	t.Parallel()
-	w := newWatchlist()
+	w := New(false)
 	w.most = 20000
 	now := time.Now()
 	var err error
 	n := 0
 	for ; err == nil && n < 1000; n++ {
-		err = w.add(fmt.Appendf(nil, "value-number-%06d", n), "l", now.Add(time.Minute), now)
+		err = w.Add(fmt.Appendf(nil, "value-number-%06d", n), "l", now.Add(time.Minute))
 	}
 	if err == nil || n < 5 || w.cost > w.most {
 		t.Fatalf("%d values for %d bytes, %v", n, w.cost, err)
@@ -65,7 +66,8 @@ func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 	if strings.Contains(err.Error(), "value-number") {
 		t.Errorf("the error shows the value: %v", err)
 	}
-	if err := w.add([]byte("a-new-value-after"), "l", now, now.Add(3*time.Hour)); err != nil {
+	w.now = func() time.Time { return now.Add(3 * time.Hour) }
+	if err := w.Add([]byte("a-new-value-after"), "l", now); err != nil {
 		t.Errorf("after they have expired: %v", err)
 	}
 }
@@ -75,21 +77,20 @@ func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 func TestEveryValueIsFoundAmongMany(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	w := newWatchlist()
-	now := time.Now()
+	w := New(false)
 	var values []string
 	for n := range 2500 {
 		value := fmt.Sprintf("%08x-SAMEWINDOWSAMEWINDOW-%08x", r.Uint32(), r.Uint32())
 		if n%2 == 0 {
 			value = fmt.Sprintf("%016x%016x", r.Uint64(), r.Uint64())
 		}
-		if err := w.add([]byte(value), fmt.Sprint("kv:v#", n), time.Time{}, now); err != nil {
+		if err := w.Add([]byte(value), fmt.Sprint("kv:v#", n), time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		values = append(values, value)
 	}
 	for n, value := range values {
-		clean, found := w.redact([]byte("x" + value + "y"))
+		clean, found := w.Redact([]byte("x" + value + "y"))
 		if want := fmt.Sprintf("x[redacted:kv:v#%d]y", n); string(clean) != want || len(found) != 1 {
 			t.Fatalf("value %d became %s, %v", n, clean, found)
 		}
@@ -99,20 +100,19 @@ func TestEveryValueIsFoundAmongMany(t *testing.T) {
 // Values that spell each other's names could be redacted for ever.
 func TestValuesThatSpellEachOthersNamesEnd(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
 	for name, values := range map[string][][2]string{
 		"two":     {{"kv:second-name#f", "first-name"}, {"kv:first-name#f", "second-name"}},
 		"many":    {{"kv:" + strings.Repeat("bbbbbbbb.", 55) + "#f", "aaaaaaaa"}, {"kv:" + strings.Repeat("aaaaaaaa.", 55) + "#f", "bbbbbbbb"}},
 		"bracket": {{"kv:x#y", "z[redacted:"}, {"kv:u#v", "a value of something"}},
 	} {
-		w := newWatchlist()
+		w := New(false)
 		for _, v := range values {
-			if err := w.add([]byte(v[1]), v[0], time.Time{}, now); err != nil {
+			if err := w.Add([]byte(v[1]), v[0], time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, text := range []string{"the first-name, second-name, aaaaaaaa, bbbbbbbb", strings.Repeat("za value of somethingaaaaaaaa", 20)} {
-			clean, found := w.redact([]byte(text))
+			clean, found := w.Redact([]byte(text))
 			if len(found) == 0 && string(clean) != text || len(clean) > 200*len(text)+1<<20 {
 				t.Errorf("%s: %d bytes, %q", name, len(clean), found)
 			}

@@ -1,4 +1,4 @@
-package secrets
+package scan
 
 import (
 	"bytes"
@@ -9,9 +9,9 @@ import (
 
 // Bounds of a value, in bytes.
 const (
-	// minValue is the shortest value that is told from chance in any text, and
-	// the length of the window by which patterns are found.
-	minValue = 8
+	// MinValue is the shortest value that is told from chance in any text, in bytes,
+	// and the length of the window by which patterns are found.
+	MinValue = 8
 	// minShort is the shortest that is looked for where short values are allowed.
 	minShort = 4
 	maxValue = 64 << 10
@@ -41,12 +41,12 @@ type pattern struct {
 // are many ways to write one, and they are undone in the text instead.
 func (e *entry) addPatterns(value []byte) {
 	e.add(&pattern{text: bytes.Clone(value)})
-	if len(value) < minValue {
+	if len(value) < MinValue {
 		return
 	}
 	// What does not decode as UTF-8 is written as U+FFFD by encoders of JSON. The
 	// rest of the value shows all the same.
-	if mangled, rest := mangle(value); rest >= minValue && rest < len(value) {
+	if mangled, rest := mangle(value); rest >= MinValue && rest < len(value) {
 		e.add(&pattern{text: mangled})
 	}
 	for alignment := range 3 {
@@ -60,7 +60,7 @@ func (e *entry) addPatterns(value []byte) {
 
 func (e *entry) add(p *pattern) {
 	p.of = e
-	p.anchor = max(0, (len(p.text)-minValue)/2)
+	p.anchor = max(0, (len(p.text)-MinValue)/2)
 	e.patterns = append(e.patterns, p)
 }
 

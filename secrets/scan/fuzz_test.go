@@ -1,25 +1,25 @@
-package secrets_test
+package scan_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
-	"github.com/safemcp/safemcp/secrets"
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 // An answer without a secret is the same slice or string, and costs no allocation.
 func TestWithoutAFindNothingIsAllocated(t *testing.T) {
 	text := []byte(strings.Repeat(`{"title":"Report \"Q3\"","body":"first line\nsecond line\u00e9"},`, 40))
 	s := string(text)
-	for name, b := range map[string]*secrets.Broker{
-		"nil": nil, "nothing issued": secrets.NewBroker(&fixed{}, nil),
+	for name, b := range map[string]*scan.Set{
+		"empty":     scan.New(false),
 		"one value": holding(t, canary), "100 values": holding(t, randomValues(100, 20)...),
 	} {
 		clean, found := b.Redact(text)
@@ -55,21 +55,17 @@ func TestTheTextIsNotChanged(t *testing.T) {
 	}
 }
 
-// Values are issued while others redact: each is found as soon as Issue has returned.
+// Values are added while others redact: each is found as soon as Add has returned.
 func TestIssuingWhileRedacting(t *testing.T) {
 	t.Parallel()
 	values := randomValues(300, 24)
-	provider := &fixed{values: map[string]string{}}
-	for i, value := range values {
-		provider.values[fmt.Sprint("v", i)] = value
-	}
-	b := secrets.NewBroker(provider, nil)
+	b := scan.New(false)
 	all := strings.Join(values, " ")
 	var group sync.WaitGroup
 	for worker := range 4 {
 		group.Go(func() {
 			for i := worker; i < len(values); i += 4 {
-				if _, err := b.Issue(context.Background(), secrets.Request{Binding: secrets.KV(fmt.Sprint("v", i), "f")}); err != nil {
+				if err := b.Add([]byte(values[i]), fmt.Sprintf("kv:v%d#f", i), time.Time{}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -101,9 +97,8 @@ func FuzzRedact(f *testing.F) {
 		if len(value) > 4096 || len(before) > 4096 || len(after) > 4096 {
 			return
 		}
-		provider := &fixed{values: map[string]string{"v0": value}}
-		b := secrets.NewBroker(provider, nil)
-		if _, err := b.Issue(t.Context(), secrets.Request{Binding: secrets.KV("v0", "f")}); err != nil {
+		b := scan.New(false)
+		if err := b.Add([]byte(value), "kv:v0#f", time.Time{}); err != nil {
 			if strings.Contains(err.Error(), value) && len(value) >= 8 && !strings.Contains(err.Error(), "part of its name") {
 				t.Fatalf("the error shows the value: %v", err)
 			}

@@ -1,10 +1,10 @@
-package secrets_test
+package scan_test
 
 import (
 	"bytes"
 	"testing"
 
-	"github.com/safemcp/safemcp/secrets"
+	"github.com/safemcp/safemcp/secrets/scan"
 )
 
 // What redaction costs an answer that holds no secret, which nearly all are.
@@ -13,10 +13,9 @@ func BenchmarkRedactWithoutFind(b *testing.B) {
 	json := bytes.Repeat([]byte(`{"title":"Report \"Q3\"","body":"first line\nsecond line"},`), 28)
 	for _, broker := range []struct {
 		name string
-		*secrets.Broker
+		*scan.Set
 	}{
-		{"nil", nil},
-		{"nothing issued", secrets.NewBroker(&fixed{}, nil)},
+		{"nothing issued", scan.New(false)},
 		{"1 value", holding(b, randomValues(1, 32)...)},
 		{"1000 values", holding(b, randomValues(1000, 32)...)},
 	} {

@@ -1,0 +1,2 @@
+// Package scan finds secrets in what leaves a server and takes them out.
+package scan

@@ -1,0 +1,234 @@
+package scan_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/safemcp/safemcp/secrets/scan"
+)
+
+const mark = "[redacted:kv:v0#f]"
+
+// Random values in random contexts, in every form: the oracle, which decodes instead
+// of searching for patterns, finds none of them afterwards.
+func TestNoFormOfAValueIsLeft(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 3000 {
+		value := randomValue(r)
+		b := holding(t, value)
+		f := forms[r.IntN(len(forms))]
+		if f.text && !utf8.ValidString(value) {
+			continue
+		}
+		before, after, form := randomText(r), randomText(r), f.write(r, value)
+		text := before + form + after
+		for range r.IntN(3) { // the same again, further on
+			text += f.write(r, value) + randomText(r)
+		}
+		clean, found := b.RedactString(text)
+		if len(found) != 1 || found[0] != "kv:v0#f" {
+			t.Fatalf("%s of %q in %q: found %q", f.name, value, text, found)
+		}
+		if how := finds(clean, value); how != "" {
+			t.Fatalf("%s of %q in %q: left %s in %q", f.name, value, text, how, clean)
+		}
+		if piece := leaks(clean, form); piece != "" && (f.name == "base64" || !strings.HasPrefix(f.name, "base64")) {
+			t.Fatalf("%s of %q in %q: left %q in %q", f.name, value, text, piece, clean)
+		}
+		if again, more := b.RedactString(clean); again != clean || more != nil {
+			t.Fatalf("%q became %q when it was redacted again", clean, again)
+		}
+		if same, found := b.Redact([]byte(text)); string(same) != clean || len(found) != 1 {
+			t.Fatalf("Redact and RedactString differ: %q and %q", same, clean)
+		}
+	}
+}
+
+// document is JSON that holds text as a value, as a key, and further in.
+func document(r *rand.Rand, text string) []byte {
+	inner, err := json.Marshal(map[string]any{"k" + text: []any{1, true, nil, text, "other"}})
+	if err != nil {
+		panic(err)
+	}
+	v := any(map[string]any{"a": text, "list": []any{text, 1.5, string(inner), json.RawMessage(inner)}, "é\n": "x"})
+	if r.IntN(4) == 0 {
+		v = text
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	if r.IntN(2) == 0 {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, out, "", "  "); err != nil {
+			panic(err)
+		}
+		return indented.Bytes()
+	}
+	return out
+}
+
+func TestJSONStaysJSON(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 2000 {
+		value := randomValue(r)
+		if !utf8.ValidString(value) {
+			continue
+		}
+		b := holding(t, value)
+		f := forms[[]int{0, 1, 2, 6}[r.IntN(4)]] // that leave a level for the document and one for what is in it
+		text := document(r, randomText(r)+f.write(r, value)+randomText(r))
+		clean, found := b.Redact(text)
+		if len(found) != 1 || !json.Valid(clean) {
+			t.Fatalf("%s of %q in %s became %s, found %q", f.name, value, text, clean, found)
+		}
+		if how := finds(string(clean), value); how != "" {
+			t.Fatalf("%s of %q in %s: left %s in %s", f.name, value, text, how, clean)
+		}
+		if !strings.Contains(string(clean), "other") && !strings.Contains(f.name, "lines") && bytes.Contains(text, []byte("other")) {
+			t.Fatalf("%s of %q in %s: too much is gone: %s", f.name, value, text, clean)
+		}
+	}
+}
+
+func TestWhatIsRedactedAndWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	const value = "s3cr3t/v\"lue+with\\all\u00e9"
+	std, url := base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value))
+	basic := base64.StdEncoding.EncodeToString([]byte("user:" + value))
+	b := holding(t, value)
+	for text, want := range map[string]string{
+		"":                                   "",
+		"abc":                                "abc",
+		"nothing at all":                     "nothing at all",
+		value:                                mark,
+		"a " + value + " b":                  "a " + mark + " b",
+		value + value:                        mark + mark,
+		value[1:]:                            value[1:],
+		strings.ToUpper(value):               strings.ToUpper(value),
+		"x=" + std:                           "x=" + mark + "=",
+		"x=" + url + "&y":                    "x=" + mark + "&y",
+		"Authorization: Basic " + basic:      "Authorization: Basic " + basic[:6] + mark + "==",
+		`{"a":` + `"` + quoted(value) + `"}`: `{"a":"` + mark + `"}`,
+		"[redacted:kv:v0#f]":                 "[redacted:kv:v0#f]",
+	} {
+		clean, found := b.RedactString(text)
+		if clean != want {
+			t.Errorf("%q became %q, not %q", text, clean, want)
+		}
+		if (found != nil) != (clean != text) {
+			t.Errorf("%q: found %q", text, found)
+		}
+	}
+}
+
+func TestANumberThatIsRedactedBecomesAString(t *testing.T) {
+	t.Parallel()
+	b := holding(t, "1234567890", "true,\"b\":false", "0000000.0000")
+	for text, want := range map[string]string{
+		`{"n":1234567890}`:                     `{"n":"` + mark + `"}`,
+		`[-1234567890.5e3, 1]`:                 `["` + mark + `", 1]`,
+		`1234567890`:                           mark, // not JSON alone once it is a bare marker
+		`{"n":"1234567890","m":12345678901}`:   `{"n":"` + mark + `","m":"` + mark + `"}`,
+		"{\"1234567890\" :\t1234567890\n}":     "{\"" + mark + "\" :\t\"" + mark + "\"\n}",
+		`{"a":true,"b":false}`:                 `"[redacted:kv:v1#f]"`,
+		`{"n":1234567890,"a":true,"b":false}`:  `"[redacted:kv:v1#f]"`,
+		`[{"x":[1,2,{"y":991234567890}]},"z"]`: `[{"x":[1,2,{"y":"` + mark + `"}]},"z"]`,
+	} {
+		if text == `1234567890` {
+			want = `"` + mark + `"`
+		}
+		if clean, _ := b.RedactString(text); clean != want {
+			t.Errorf("%s became %s, not %s", text, clean, want)
+		}
+	}
+}
+
+// What one value leaves of another must not stay, and the whole goes by the name of
+// the longest.
+func TestValuesThatOverlap(t *testing.T) {
+	t.Parallel()
+	values := []string{"abcdefgh-ijklmnop", "ijklmnop-qrstuvwx-yz012345", "efgh-ijkl", "prefix-abcdefgh"}
+	for shift := range values { // the order in which they are issued makes no difference
+		order := slices.Concat(values[shift:], values[:shift])
+		b := holding(t, order...)
+		name := func(value string) string { return fmt.Sprintf("[redacted:kv:v%d#f]", slices.Index(order, value)) }
+		for text, want := range map[string]string{
+			"<abcdefgh-ijklmnop-qrstuvwx-yz012345>":        "<" + name(values[1]) + ">",
+			"<abcdefgh-ijklmnop>":                          "<" + name(values[0]) + ">",
+			"<prefix-abcdefgh-ijklmnop-qrstuvwx-yz012345>": "<" + name(values[1]) + ">",
+
+			"<efgh-ijkl>":                   "<" + name(values[2]) + ">",
+			"abcdefgh-ijklmno":              "abcd" + name(values[2]) + "mno",
+			values[2] + values[2]:           name(values[2]) + name(values[2]),
+			"prefix-abcdefgh" + " efgh-ijk": name(values[3]) + " efgh-ijk",
+		} {
+			if clean, _ := b.RedactString(text); clean != want {
+				t.Errorf("%s became %s, not %s", text, clean, want)
+			}
+		}
+	}
+	b := holding(t, "abababababab")
+	if clean, _ := b.RedactString("xabababababababababy"); clean != "x"+mark+"y" {
+		t.Errorf("a value that overlaps itself: %s", clean)
+	}
+}
+
+func TestAThousandValues(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(11, 12))
+	values := randomValues(1000, 24)
+	b := holding(t, values...)
+	var text, want strings.Builder
+	for i, value := range values {
+		text.WriteString("<" + value + ">")
+		fmt.Fprintf(&want, "<[redacted:kv:v%d#f]>", i)
+	}
+	clean, found := b.RedactString(text.String())
+	if clean != want.String() || len(found) != len(values) {
+		t.Errorf("found %d", len(found))
+	}
+	for i, value := range values {
+		f := forms[i%len(forms)]
+		if clean, found := b.RedactString(randomText(r) + f.write(r, value)); len(found) != 1 || finds(clean, value) != "" {
+			t.Errorf("%s of value %d: %s, found %q", f.name, i, clean, found)
+		}
+	}
+}
+
+func TestFilesEndInANewline(t *testing.T) {
+	t.Parallel()
+	b := holding(t, "\n value-of-a-file \r\n")
+	for _, text := range []string{"x value-of-a-file y", "value-of-a-file"} {
+		if clean, found := b.RedactString(text); strings.Contains(clean, "value") || found == nil {
+			t.Errorf("%q became %q", text, clean)
+		}
+	}
+}
+
+func TestShortValues(t *testing.T) {
+	t.Parallel()
+	b := scan.New(true)
+	for label, value := range map[string]string{"five": "12345", "three": "xyz", "eight": "abcdefgh"} {
+		if err := b.Add([]byte(value), label, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clean, found := b.RedactString("12345 xyz abcdefgh 1234 " + base64.StdEncoding.EncodeToString([]byte("12345")))
+	if clean != "[redacted:five] xyz [redacted:eight] 1234 MTIzNDU=" || len(found) != 2 {
+		t.Errorf("%q, %q", clean, found)
+	}
+	if err := scan.New(false).Add([]byte("12345"), "five", time.Time{}); err == nil || strings.Contains(err.Error(), "12345") {
+		t.Errorf("a short value without leave: %v", err)
+	}
+}
