@@ -13,6 +13,7 @@ require (
 	github.com/samber/slog-multi v1.7.1
 	github.com/yosida95/uritemplate/v3 v3.0.2
 	golang.org/x/sys v0.49.0
+	golang.org/x/term v0.47.0
 )
 
 require (

@@ -1,5 +1,6 @@
 // Command safetool looks after guarded servers: it verifies and shows their audit
-// logs, and makes, lists and ends the API keys of their callers.
+// logs, makes, lists and ends the API keys of their callers, and keeps their secrets in
+// an encrypted store.
 //
 //	safetool audit verify DIR [--key FILE] [--since CHECKPOINT]
 //	safetool audit show DIR [--follow] [--json]
@@ -7,9 +8,17 @@
 //	safetool keys list --file FILE [--json]
 //	safetool keys rotate --file FILE ID [--grace 24h]
 //	safetool keys revoke --file FILE ID
+//	safetool secrets set --file FILE PATH FIELD [--exact] [--insecure-short REASON]
+//	safetool secrets list --file FILE [--json]
+//	safetool secrets rm --file FILE PATH FIELD
+//	safetool secrets import-vault --file FILE PATH [FIELD]... [--mount NAME] [--as PATH] [--insecure-short REASON]
+//	safetool secrets recipients --file FILE [--add AGE1...]... [--remove AGE1...]...
 //
-// Exit codes: 0 all is well; 1 the log is wrong, or it or the keys could not be read or
-// changed; 2 the command was wrong.
+// The commands about secrets also take --identity FILE, --identity-env NAME,
+// --passphrase and --passphrase-file FILE, which say what opens the store.
+//
+// Exit codes: 0 all is well; 1 the log is wrong, or it, the keys or the secrets could
+// not be read or changed; 2 the command was wrong.
 package main
 
 import (
@@ -43,8 +52,29 @@ const usage = `safetool looks after guarded MCP servers.
   safetool keys revoke --file FILE ID
       ends a key for good; servers that run refuse it within a second
 
-Exit codes: 0 all is well; 1 the log is wrong, or it or the keys could not be read or
-changed; 2 the command was wrong.
+  safetool secrets set --file FILE PATH FIELD [--exact] [--insecure-short REASON]
+      stores a value, and makes FILE for the first one; the value is asked for without
+      being shown, or piped in, where a newline at its end does not count unless
+      --exact is given; it is never an argument
+  safetool secrets list --file FILE [--json]
+      shows which values there are, as a table, or one a line as JSON, and never a value
+  safetool secrets rm --file FILE PATH FIELD
+      removes a value, and asks nothing
+  safetool secrets import-vault --file FILE PATH [FIELD]... [--mount secret] [--as PATH]
+                                [--insecure-short REASON]
+      copies the fields of an entry (KV version 2), or all of them, from the Vault that
+      VAULT_ADDR and VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, name
+  safetool secrets recipients --file FILE [--add AGE1...]... [--remove AGE1...]...
+      shows the public keys whose identities open the store, and changes them
+
+  What opens a store is the file FILE.identity, which is made with it. Instead, give
+  --identity FILE for another file, --identity-env NAME for a variable of the
+  environment that holds the identity, and --passphrase (it is asked for) or
+  --passphrase-file FILE where the file of the identity is protected by one, or is to
+  be.
+
+Exit codes: 0 all is well; 1 the log is wrong, or it, the keys or the secrets could not
+be read or changed; 2 the command was wrong.
 `
 
 // Exit codes.
@@ -103,6 +133,16 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return keysRotate(ctx, rest, out, errs)
 	case "keys revoke":
 		return keysRevoke(ctx, rest, errs)
+	case "secrets set":
+		return secretsSet(ctx, rest, os.Stdin, errs)
+	case "secrets list":
+		return secretsList(ctx, rest, os.Stdin, out, errs)
+	case "secrets rm":
+		return secretsRemove(ctx, rest, os.Stdin, errs)
+	case "secrets import-vault":
+		return secretsImport(ctx, rest, os.Stdin, errs)
+	case "secrets recipients":
+		return secretsRecipients(ctx, rest, os.Stdin, out, errs)
 	}
 	return fmt.Errorf("there is no command %q: %w", args[0]+" "+args[1], errUsage)
 }

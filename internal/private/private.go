@@ -5,17 +5,37 @@ package private
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 )
 
+// A disk is what Put does to one, or a test's faults.
+type disk struct {
+	create  func(dir, pattern string) (file, error)
+	place   func(from, to string) error
+	syncDir func(dir string) error
+}
+
+type file interface {
+	io.Writer
+	Sync() error
+	Close() error
+	Name() string
+}
+
 // Put writes content to a file beside path, and has place, which is os.Rename or a
 // test's, move it there once it has reached the disk. The error says whether anything
 // was changed.
 func Put(path string, content []byte, place func(from, to string) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), leftover(path)+"*") // 0600
+	create := func(dir, pattern string) (file, error) { return os.CreateTemp(dir, pattern) } // 0600
+	return put(path, content, disk{create, place, syncDir})
+}
+
+func put(path string, content []byte, d disk) error {
+	f, err := d.create(filepath.Dir(path), leftover(path)+"*")
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
@@ -27,12 +47,12 @@ func Put(path string, content []byte, place func(from, to string) error) error {
 		err = cerr
 	}
 	if err == nil {
-		err = place(f.Name(), path)
+		err = d.place(f.Name(), path)
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", errors.Join(err, os.Remove(f.Name())))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := d.syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("%s was changed, but the change may not survive a loss of power: %w", path, err)
 	}
 	return nil
@@ -74,11 +94,15 @@ func syncDir(dir string) error {
 // Open opens a file of no more than most bytes that nobody else may read or change; hint is
 // what to do where others may have. The error is fs.ErrNotExist where there is none.
 func Open(path string, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
+	return open(path, 0, most, hint)
+}
+
+func open(path string, flags int, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
 	// Opening a pipe would wait for its other end.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s is not a file: give the path of one", path)
+		return nil, nil, notFile(path)
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|flags, 0)
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // it names the path
 	}
@@ -91,10 +115,16 @@ func Open(path string, most int64, hint string) (_ *os.File, _ os.FileInfo, err 
 	switch {
 	case err != nil:
 		return nil, nil, err //nolint:wrapcheck // it names the path
+	case !info.Mode().IsRegular(): // it was put there after the first look
+		return nil, nil, notFile(path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return nil, nil, fmt.Errorf("%s can be read or changed by others: chmod 600 %[1]s, and %s", path, hint)
 	case info.Size() > most:
 		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is not what this package writes", path, most)
 	}
 	return f, info, nil
+}
+
+func notFile(path string) error {
+	return fmt.Errorf("%s is not a file: give the path of one", path)
 }

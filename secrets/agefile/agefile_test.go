@@ -192,6 +192,9 @@ func TestWhatIsNotThereAndWhatIsNotSupported(t *testing.T) {
 	if err := s.Supports(secrets.Database("role")); !errors.Is(err, secrets.ErrUnsupported) {
 		t.Errorf("got %v", err)
 	}
+	if err := s.Supports(secrets.KV("a/b", "c").AtVersion(2)); !errors.Is(err, secrets.ErrUnsupported) {
+		t.Errorf("a version that is not kept: %v", err)
+	}
 	if err := s.Supports(secrets.KV("../etc", "f")); err == nil {
 		t.Error("a path with .. is supported")
 	}
@@ -239,7 +242,7 @@ func TestRandomIsMadeOnce(t *testing.T) {
 		t.Error("4 bytes are random enough")
 	}
 	list, err := s.List()
-	if err != nil || fmt.Sprint(list) != "[kv:app#key]" {
+	if err != nil || len(list) != 1 || list[0].Binding != secrets.KV("app", "key") || list[0].Bytes != 64 {
 		t.Errorf("got %v, %v", list, err)
 	}
 }

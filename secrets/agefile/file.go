@@ -2,12 +2,10 @@ package agefile
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -28,12 +26,6 @@ type stamp struct {
 	head [256]byte
 }
 
-// sealed is the form of what is encrypted.
-type sealed struct {
-	Version int      `json:"version"` // of the form: 1
-	Entries contents `json:"entries"`
-}
-
 // ifRead is what to do where others may have read a file of this package.
 const ifRead = "change what is in it if they may have read it"
 
@@ -42,7 +34,26 @@ func (s *store) refresh() error {
 	if s.closed {
 		return errClosed
 	}
-	f, info, err := private.Open(s.path, most, ifRead)
+	at, err := s.file()
+	if err != nil {
+		return err
+	}
+	if err = s.read(at); err == nil {
+		return nil
+	}
+	// A link may have been changed, and what it led to removed, in between.
+	if now, nerr := s.file(); nerr == nil && now != at {
+		return s.read(now)
+	}
+	return err
+}
+
+// read is refresh for the path of the file itself: a change writes where it has read.
+func (s *store) read(at string) error {
+	if s.closed {
+		return errClosed
+	}
+	f, info, err := private.OpenOwn(at, most, ifRead)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.seen != (stamp{}) {
 			return fmt.Errorf("agefile: %s is gone: put it back", s.path)
@@ -62,6 +73,9 @@ func (s *store) refresh() error {
 	case now == s.seen:
 		return nil
 	}
+	if err := private.Dir(filepath.Dir(at)); err != nil {
+		return fmt.Errorf("agefile: %w", err)
+	}
 	data, err := s.decrypt(io.MultiReader(bytes.NewReader(now.head[:n]), io.LimitReader(f, most)))
 	if err != nil {
 		return err
@@ -74,30 +88,35 @@ func (s *store) refresh() error {
 func (s *store) decrypt(r io.Reader) (contents, error) {
 	plain, err := age.Decrypt(r, s.identity)
 	if none := (*age.NoIdentityMatchError)(nil); errors.As(err, &none) {
-		return nil, fmt.Errorf("agefile: %s was encrypted to another identity than the one that is here: put back the one that it was made with", s.path)
+		return contents{}, fmt.Errorf("agefile: %s was encrypted to another identity than the one that is here: put back the one that it was made with", s.path)
 	}
 	var text []byte
 	if err == nil {
 		text, err = io.ReadAll(plain) // to the end, where it shows whether anything is missing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("agefile: %s is no store, or damaged: put back a copy, or move it away to begin anew: %w", s.path, err)
+		return contents{}, fmt.Errorf("agefile: %s is no store, or damaged: put back a copy, or move it away to begin anew: %w", s.path, err)
 	}
-	var form sealed
-	if json.Unmarshal(text, &form) != nil || form.Version != 1 {
-		return nil, fmt.Errorf("agefile: %s does not hold what this version of the package writes", s.path)
+	data, err := parse(text)
+	if err != nil {
+		return contents{}, fmt.Errorf("agefile: %s %w", s.path, err)
 	}
-	return form.Entries, nil
+	return data, nil
 }
 
 // write puts a new state of the store in place, in one step and for good.
-func (s *store) write(c contents) error {
-	text, err := json.Marshal(sealed{1, c})
+func (s *store) write(at string, c contents) error {
+	c.recipients = with(c.recipients, s.identity.Recipient().String())
+	to, err := recipients(c.recipients)
 	if err != nil {
-		return errors.New("agefile: nothing was changed: the entries do not marshal")
+		return err
+	}
+	text, err := c.text()
+	if err != nil {
+		return err
 	}
 	var out bytes.Buffer
-	w, err := age.Encrypt(&out, s.identity.Recipient())
+	w, err := age.Encrypt(&out, to...)
 	if err == nil {
 		_, err = w.Write(text)
 	}
@@ -110,14 +129,7 @@ func (s *store) write(c contents) error {
 	if out.Len() > most {
 		return fmt.Errorf("agefile: nothing was changed: the store would have more than %d bytes", most)
 	}
-	if err := private.Put(s.path, out.Bytes(), os.Rename); err != nil {
-		return fmt.Errorf("agefile: %w", err)
-	}
-	return nil
-}
-
-func makeDir(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := private.Put(at, out.Bytes(), s.place); err != nil {
 		return fmt.Errorf("agefile: %w", err)
 	}
 	return nil

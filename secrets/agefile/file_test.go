@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
 	}
 	defer lock.Unlock()
 	err := s.EnsureRandom(t.Context(), "a", "c", 16)
-	if !errors.Is(err, errPatience) || !strings.Contains(err.Error(), "end the process") {
+	if !errors.Is(err, errPatience) || !strings.Contains(err.Error(), "end that process") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -50,7 +51,15 @@ func TestALockThatIsNeverGivenBackIsAnError(t *testing.T) {
 func TestAnotherFormIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a later version": `{"version":2,"entries":{"a":{"b":{"value":"` + canary + `"}}}}`,
+		"no entry":        `{"version":1,"entries":{"a":{"b":null}}}`,
+		"a path":          `{"version":1,"entries":{"../` + canary + `":{"b":{"value":"eHg=","version":1}}}}`,
+		"a field":         `{"version":1,"entries":{"a":{"../` + canary + `":{"value":"eHg=","version":1}}}}`,
+		"an empty value":  `{"version":1,"entries":{"a":{"` + canary + `":{"value":"","version":1}}}}`,
+		"a name twice":    `{"version":1,"entries":{"a":{"b":{"value":"eHg=","version":1},"b":{"value":"eHg=","version":2}}}}`,
+		"a name unknown":  `{"version":1,"` + canary + `":1,"entries":{}}`,
+		"no recipient":    `{"version":1,"recipients":["` + canary + `"],"entries":{}}`,
+		"more":            `{"version":1,"entries":{}} ` + canary,
+		"a later version": `{"version":2,"` + canary + `":{"a":{"b":{"value":"` + canary + `"}}}}`,
 		"no version":      `{"entries":{"` + canary + `":{}}}`,
 		"a wrong type":    `{"version":1,"entries":"` + canary + `"}`,
 		"bad base64":      `{"version":1,"entries":{"a":{"b":{"value":"` + canary + `!","version":1}}}}`,
@@ -76,7 +85,11 @@ func TestAnotherFormIsRefused(t *testing.T) {
 		}
 		_, opened := Open(in.path, nil)
 		for _, err := range []error{opened, s.Set(t.Context(), "a", "b", secrets.NewSecret([]byte(canary)))} {
-			if err == nil || !strings.Contains(err.Error(), "does not hold what") || strings.Contains(err.Error(), "canary") {
+			want := "does not hold what this package writes: put back a copy"
+			if name == "a later version" {
+				want = "was written by a later version"
+			}
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -128,11 +141,11 @@ func TestAStoreThatIsFullKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	in := s.inner()
-	full := contents{"a": {}}
+	full := contents{entries: map[string]map[string]value{"a": {}}}
 	for i := range 47 {
-		full["a"][string(rune('a'+i))] = entry{bytes.Repeat([]byte("x"), maxValue), uint64(i)}
+		full.entries["a"]["f"+strconv.Itoa(i)] = value{Value: bytes.Repeat([]byte("x"), maxValue), Version: uint64(i)}
 	}
-	if err := in.write(full); err != nil {
+	if err := in.write(in.path, full); err != nil {
 		t.Fatal(err)
 	}
 	err := s.Set(t.Context(), "a", "one more", secrets.NewSecret(bytes.Repeat([]byte(canary), maxValue/len(canary))))

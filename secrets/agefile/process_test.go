@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -29,7 +30,30 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if path := os.Getenv("AGEFILE_TEST_READ"); path != "" {
+		readOnly(path)
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
+}
+
+// readOnly says what becomes of a store on a file system that cannot be written.
+func readOnly(path string) {
+	s, err := agefile.Open(path, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c, err := s.Issue(context.Background(), secrets.Request{Binding: secrets.KV("a", "b")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = c.Secret().Use(func(b []byte) error { fmt.Printf("issued %s\n", b); return nil })
+	fmt.Println("there already:", s.EnsureRandom(context.Background(), "a", "b", 16))
+	fmt.Println("set:", s.Set(context.Background(), "a", "b", secrets.NewSecret([]byte(value+"!"))))
+	_, err = agefile.Open(filepath.Join(filepath.Dir(path), "new", "secrets.age"), nil)
+	fmt.Println("first:", err)
 }
 
 // child stores values, each as long as the last, and says so on stdout after each.
@@ -116,6 +140,48 @@ func TestWhatAnotherProcessWritesIsIssued(t *testing.T) {
 	}
 }
 
+// A server that runs gets what another process has stored, without a restart, and is
+// refused what another one has removed.
+func TestAServerThatRunsNoticesARotation(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.age")
+	s := opened(t, path)
+	set(t, s, "other", "f0", value)
+	broker := secrets.NewBroker(s, &secrets.Options{Confirm: 20 * time.Millisecond})
+	defer broker.Close(context.WithoutCancel(t.Context()))
+	acquire := func() (version string, err error) {
+		c, err := broker.Acquire(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("other", "f0")})
+		if err != nil {
+			return "", err
+		}
+		defer broker.Release(c)
+		return c.Version(), nil
+	}
+	first, err := acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, out := start(t, path, "other", 1)
+	_, _ = io.Copy(io.Discard, out)
+	if err := c.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	until := time.Now().Add(time.Minute)
+	for version := first; version == first; {
+		if version, err = acquire(); err != nil || time.Now().After(until) {
+			t.Fatalf("the version is %s still: %v", version, err)
+		}
+	}
+	if err := opened(t, path).Delete(t.Context(), "other", "f0"); err != nil {
+		t.Fatal(err)
+	}
+	for !errors.Is(err, secrets.ErrNotFound) {
+		if _, err = acquire(); time.Now().After(until) {
+			t.Fatalf("what was removed is issued still: %v", err)
+		}
+	}
+}
+
 // A process is killed while it writes, again and again: what it said that it wrote is
 // there, the store opens, and the next change removes what was left behind.
 func TestAProcessThatIsKilledLeavesAWholeStore(t *testing.T) {
@@ -147,6 +213,78 @@ func TestAProcessThatIsKilledLeavesAWholeStore(t *testing.T) {
 		set(t, s, "own", name, value)
 		if list, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*.tmp-*")); err != nil || len(list) != 0 {
 			t.Errorf("left behind: %v, %v", list, err)
+		}
+	}
+}
+
+// Several processes write at once, one of which is killed again and again, while a
+// reader looks at the bytes of the file itself: they are a whole store at any time, and
+// what was acknowledged is there in the end.
+func TestAmongWritersThatAreKilledNobodyReadsHalfAStore(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.age")
+	s := opened(t, path)
+	set(t, s, "a", "b", value)
+	stop := make(chan struct{})
+	var reading, writing sync.WaitGroup
+	reading.Go(func() {
+		for looks := 0; ; looks++ {
+			select {
+			case <-stop:
+				if looks == 0 {
+					t.Error("nothing was read")
+				}
+				return
+			default:
+			}
+			fresh, err := agefile.Open(path, nil)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if got, _, err := issue(t, fresh, "a", "b"); got != value || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+			_ = fresh.Close()
+		}
+	})
+	for p := range 2 { // survivors
+		c, out := start(t, path, fmt.Sprint("p", p), 24)
+		writing.Go(func() {
+			_, _ = io.Copy(io.Discard, out)
+			if err := c.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	acknowledged := map[string]int{}
+	for round := range 6 {
+		name := fmt.Sprint("killed", round)
+		c, out := start(t, path, name, 1<<20)
+		lines := bufio.NewScanner(out)
+		for n := 0; n <= round && lines.Scan(); n++ {
+			acknowledged[name] = n
+		}
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() {
+			acknowledged[name]++
+		}
+		_ = c.Wait() // killed
+	}
+	writing.Wait()
+	close(stop)
+	reading.Wait()
+	for p := range 2 {
+		acknowledged[fmt.Sprint("p", p)] = 23
+	}
+	if len(acknowledged) != 8 {
+		t.Fatalf("some process stored nothing: %v", acknowledged)
+	}
+	for name, last := range acknowledged {
+		if got, _, err := issue(t, s, name, fmt.Sprint("f", last%8)); err != nil || got < string(numbered(last)) {
+			t.Errorf("%s: value %d is lost: %v", name, last, err)
 		}
 	}
 }

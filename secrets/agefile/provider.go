@@ -3,7 +3,6 @@ package agefile
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/safemcp/safemcp/secrets"
 )
@@ -27,25 +26,37 @@ func (s *Store) Issue(ctx context.Context, r secrets.Request) (*secrets.Credenti
 	if err := in.refresh(); err != nil {
 		return nil, err
 	}
-	e, there := in.data[r.Binding.Path()][r.Binding.Field()]
+	v, there := in.data.entries[r.Binding.Path()][r.Binding.Field()]
 	if !there {
 		return nil, fmt.Errorf("agefile: %s: %w", r.Binding, secrets.ErrNotFound)
 	}
 	return secrets.NewCredential(secrets.CredentialData{
-		Binding: r.Binding, Value: secrets.NewSecret(e.Value), Version: strconv.FormatUint(e.Version, 36),
+		Binding: r.Binding, Value: secrets.NewSecret(v.Value), Version: v.name(),
 	})
 }
 
-// Supports refuses bindings that are not made with secrets.KV, with
+// Supports refuses bindings that are not made with secrets.KV or name a version, with
 // secrets.ErrUnsupported, and those that Binding.Check refuses.
 func (*Store) Supports(b secrets.Binding) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
-	if b.Kind() != secrets.KindKV {
+	switch {
+	case b.Kind() != secrets.KindKV:
 		return fmt.Errorf("agefile: %s: a file holds stored values alone: %w", b, secrets.ErrUnsupported)
+	case b.Version() != 0:
+		return fmt.Errorf("agefile: %s: a file keeps no value but the latest: %w", b, secrets.ErrUnsupported)
 	}
 	return nil
+}
+
+// Healthy says why no credential can be issued at the moment: the file is gone, does not
+// decrypt, or is not this user's alone any more.
+func (s *Store) Healthy(context.Context) error {
+	in := s.inner()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.refresh()
 }
 
 // Renew implements secrets.Provider: it returns secrets.ErrNotRenewable, since what is
