@@ -270,10 +270,10 @@ func TestCloseLeavesNothing(t *testing.T) {
 		if _, err := p.Issue(t.Context(), secrets.Request{Tool: "query", Binding: secrets.Database("readonly")}); err != nil {
 			t.Fatal(err)
 		}
-		wait.Wait()
 		if err := p.Close(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		wait.Wait()
 		noUsers(t, v, db)
 		if n := len(v.List("auth/token/accessors")); n != before {
 			t.Errorf("%s: %d tokens are left", name, n-before)
