@@ -29,7 +29,7 @@ type doomed struct {
 }
 
 func (d *doomed) options() *vault.Options {
-	o := &vault.Options{Journal: d.Journal, Login: vault.Token(secrets.NewSecret([]byte(d.Token)))}
+	o := &vault.Options{Timeout: 30 * time.Second, Journal: d.Journal, Login: vault.Token(secrets.NewSecret([]byte(d.Token)))}
 	if d.Token == "" {
 		o.Login = appRole(d.RoleID, d.SecretID)
 	}
