@@ -38,7 +38,12 @@ func (p *provider) close(ctx context.Context) error {
 	p.closed = true
 	p.mu.Unlock()
 	p.halt()
-	for _, done := range []chan struct{}{p.kept, p.inherited} {
+	issued := make(chan struct{}) // what is under way: or there would be a lease that nobody knows of
+	go func() {
+		defer close(issued)
+		p.issuing.Wait()
+	}()
+	for _, done := range []chan struct{}{p.kept, p.inherited, issued} {
 		select {
 		case <-done:
 		case <-ctx.Done():
@@ -72,6 +77,18 @@ func (p *provider) close(ctx context.Context) error {
 	}
 	p.client.http.CloseIdleConnections()
 	return errors.Join(left.error(p.journal != nil), p.journal.close(left.any()))
+}
+
+// begin says that a credential is being issued, until end is called, or that it is too
+// late for that.
+func (p *provider) begin() (end func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	p.issuing.Add(1)
+	return p.issuing.Done, nil
 }
 
 // eachOf calls f with all, several at a time.

@@ -90,6 +90,7 @@ type provider struct {
 	stop            chan struct{}
 	halt            func() // closes stop, and ends what runs in the background
 	kept, inherited chan struct{}
+	issuing         sync.WaitGroup
 	stopped         sync.Once
 
 	mu      sync.Mutex
@@ -194,6 +195,11 @@ func (p *Provider) Issue(ctx context.Context, r secrets.Request) (*secrets.Crede
 	if err != nil {
 		return nil, err
 	}
+	end, err := in.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	switch r.Binding.Kind() {
 	case secrets.KindDatabase:
 		return in.database(ctx, r, path)

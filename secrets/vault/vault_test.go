@@ -42,8 +42,12 @@ func text(answer map[string]any, name string) string {
 	return s
 }
 
+// provider is one that has the patience that a busy machine needs.
 func provider(t *testing.T, v *vaulttest.Server, o *vault.Options) *vault.Provider {
 	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
 	p, err := vault.New(v.Address, o)
 	if err != nil {
 		t.Fatal(err)
