@@ -21,6 +21,10 @@ var comparisons = []*comparison{
 	// A token that was verified before, against one that is verified each time. Ours
 	// may take 12 allocations.
 	cost("token/remembered", [3]float64{0.10, 0, 0}, remembered, verifiedAnew),
+	// What leaves, looked through for 5,000 issued values: against looking for 100, and
+	// against SHA-256 over the same bytes.
+	processor("secrets/scan5000", 1.3, scanning(5000), scanning(100)),
+	processor("secrets/scansha", 6, scanning(5000), hashing),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }
