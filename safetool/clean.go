@@ -1,6 +1,7 @@
 package safetool
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type cleaner struct {
 	redacted  []string // bindings whose values were found
 	toolError bool     // the handler's own result says IsError
 	cause     string   // and this is what it says of it inside
+	token     any      // the client's progress token, in a message
 }
 
 func (s *Server) newCleaner(most int) *cleaner {
@@ -49,7 +51,13 @@ func (c *cleaner) text(s string) string {
 	if len(s) == 0 {
 		return s
 	}
-	clean, found := c.broker.RedactString(text.Clean(s))
+	seen := text.Clean(s)
+	if seen != s { // what is taken out may be part of a value, which nobody would know again
+		whole, found := c.broker.RedactString(s)
+		c.found(found)
+		seen = text.Clean(whole)
+	}
+	clean, found := c.broker.RedactString(seen)
 	c.found(found)
 	c.bytes += len(clean)
 	return clean
@@ -57,9 +65,33 @@ func (c *cleaner) text(s string) string {
 
 // json cleans the strings inside a JSON text. It does not count its bytes.
 func (c *cleaner) json(raw []byte) json.RawMessage {
-	clean, found := c.broker.Redact(text.CleanJSON(raw))
+	seen := text.CleanJSON(raw)
+	if !bytes.Equal(seen, raw) { // as in text
+		whole, found := c.broker.Redact(raw)
+		c.found(found)
+		seen = text.CleanJSON(whole)
+	}
+	clean, found := c.broker.Redact(seen)
 	c.found(found)
 	return clean
+}
+
+// echo takes issued secrets out of a text that is otherwise to stay as it came.
+func (c *cleaner) echo(s string) string {
+	clean, found := c.broker.RedactString(s)
+	c.found(found)
+	return clean
+}
+
+// secretNumber reports whether a number is an issued secret, written as JSON would.
+func (c *cleaner) secretNumber(n any) bool {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return false
+	}
+	_, found := c.broker.Redact(raw)
+	c.found(found)
+	return found != nil
 }
 
 // blob takes issued secrets out of bytes that are no text.
@@ -158,10 +190,8 @@ func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
 	return nil
 }
 
-// cleanProblem returns a copy of p that may leave, with the reference that finds
-// its cause.
-func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
-	c := s.newCleaner(0)
+// problem returns a copy of p that may leave, with the reference that finds its cause.
+func (c *cleaner) problem(p *Problem, reference string) *Problem {
 	out := *p
 	out.Code, out.Category = c.text(p.Code), Category(c.text(string(p.Category)))
 	out.Message, out.Hint, out.Reference = c.text(p.Message), c.text(p.Hint), reference
@@ -181,10 +211,12 @@ func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
 	return &out
 }
 
-// cleanWire returns a copy of a protocol error that may leave.
-func (s *Server) cleanWire(w *jsonrpc.Error) *jsonrpc.Error {
-	c := s.newCleaner(0)
+// wire returns a copy of a protocol error that may leave.
+func (c *cleaner) wire(w *jsonrpc.Error) *jsonrpc.Error {
 	out := &jsonrpc.Error{Code: w.Code, Message: c.text(w.Message)}
+	if c.secretNumber(w.Code) {
+		out.Code = jsonrpc.CodeInternalError
+	}
 	if len(w.Data) > 0 {
 		if data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) }); err == nil {
 			out.Data = data

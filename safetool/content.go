@@ -29,8 +29,9 @@ func (c *cleaner) content(own mcp.Content) (_ mcp.Content, err error) {
 			MIMEType: c.text(b.MIMEType), Annotations: c.annotations(b.Annotations), Icons: c.icons(b.Icons),
 		}
 		if b.Size != nil {
-			size := *b.Size
-			out.Size = &size
+			if size := *b.Size; !c.secretNumber(size) {
+				out.Size = &size
+			}
 		}
 		out.Meta, err = c.meta(b.Meta)
 		return out, err
@@ -63,6 +64,9 @@ func (c *cleaner) annotations(own *mcp.Annotations) *mcp.Annotations {
 		return nil
 	}
 	out := &mcp.Annotations{LastModified: c.text(own.LastModified), Priority: own.Priority}
+	if own.Priority != 0 && c.secretNumber(own.Priority) {
+		out.Priority = 0
+	}
 	for _, role := range own.Audience {
 		out.Audience = append(out.Audience, mcp.Role(c.text(string(role))))
 	}
@@ -129,7 +133,7 @@ func (c *cleaner) elicit(own *mcp.ElicitParams) (*mcp.ElicitParams, error) {
 		return nil, err
 	}
 	return &mcp.ElicitParams{
-		Meta: meta, Mode: own.Mode, Message: c.text(own.Message), RequestedSchema: schema,
+		Meta: meta, Mode: c.text(own.Mode), Message: c.text(own.Message), RequestedSchema: schema,
 		URL: c.text(own.URL), ElicitationID: c.text(own.ElicitationID),
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -82,6 +83,7 @@ type Server struct {
 	callerSlots limit.Slots   // by principal
 	callerRates limit.Buckets // by principal, where Options.Limiter is nil
 	running     limit.Tally
+	strayed     sync.Map // bindings whose values were in a message outside of any call, with its method
 }
 
 // NewServer returns a server that offers nothing yet: add to it with [AddTool]
@@ -153,6 +155,9 @@ func (s *Server) wireSDK(impl *mcp.Implementation) (err error) {
 	var sdk mcp.ServerOptions
 	if s.options.SDK != nil {
 		sdk = *s.options.SDK
+	}
+	if sdk.Logger != nil {
+		sdk.Logger = slog.New(&redactingHandler{inner: sdk.Logger.Handler(), broker: s.options.Secrets})
 	}
 	if sdk.PageSize > 0 {
 		s.pageSize = sdk.PageSize

@@ -28,7 +28,7 @@ func (s *Server) serveTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.
 	case v == nil:
 		return res, nil
 	case v.wire != nil:
-		return nil, s.cleanWire(v.wire)
+		return nil, v.wire
 	case v.refused != nil && v.refused.by == "state":
 		return nil, wireError(v.problem) // the protocol's fault, not the tool's
 	}
