@@ -225,11 +225,11 @@ func TestNoValueLeavesInAnyShapeByAnyExit(t *testing.T) {
 		names = append(names, name)
 	}
 	turn := 0
-	for round := range 12 {
+	for round := range 6 {
 		value := leaktest.Value(r)
 		seed := r.Uint64()
 		first := turn
-		turn += 4 * len(names)
+		turn += 3 * len(names)
 		t.Run(strconv.Itoa(round), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
@@ -276,7 +276,7 @@ func TestNoValueLeavesInAnyShapeByAnyExit(t *testing.T) {
 			if round%2 == 0 {
 				_ = client.SetLoggingLevel(t.Context(), &mcp.SetLoggingLevelParams{Level: "debug"})
 			}
-			for i := range 4 * len(names) {
+			for i := range 3 * len(names) {
 				name, s := names[i%len(names)], all[(first+i)%len(all)]
 				text = s.write(r, value)
 				what := s.name + " by " + name

@@ -74,6 +74,9 @@ var (
 // of other people's decoders, so that they are not wrong where the search is.
 var decoders = map[string]func(text string) []string{
 	"percent": func(text string) []string {
+		if !strings.ContainsAny(text, "%+") {
+			return nil
+		}
 		plain := percents.ReplaceAllStringFunc(text, func(s string) string {
 			c, err := url.PathUnescape(s)
 			if err != nil {
@@ -81,10 +84,21 @@ var decoders = map[string]func(text string) []string{
 			}
 			return c
 		})
+		if !strings.Contains(plain, "+") {
+			return []string{plain}
+		}
 		return []string{plain, strings.ReplaceAll(plain, "+", " ")}
 	},
-	"references": func(text string) []string { return []string{html.UnescapeString(text)} },
+	"references": func(text string) []string {
+		if !strings.Contains(text, "&") {
+			return nil
+		}
+		return []string{html.UnescapeString(text)}
+	},
 	"Go": func(text string) []string {
+		if !strings.Contains(text, `\`) {
+			return nil
+		}
 		return []string{goEscapes.ReplaceAllStringFunc(text, func(s string) string {
 			if s == `\'` {
 				return "'"
@@ -97,6 +111,9 @@ var decoders = map[string]func(text string) []string{
 		})}
 	},
 	"unseen": func(text string) []string {
+		if !strings.ContainsFunc(text, func(c rune) bool { return slices.Contains(unseen, c) }) {
+			return nil
+		}
 		return []string{strings.Map(func(c rune) rune {
 			if slices.Contains(unseen, c) {
 				return -1

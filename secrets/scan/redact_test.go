@@ -23,7 +23,7 @@ const mark = "[redacted:kv:v0#f]"
 func TestNoFormOfAValueIsLeft(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 1200 {
+	for range 800 {
 		value := leaktest.Value(r)
 		b := holding(t, value)
 		f := leaktest.Forms[r.IntN(len(leaktest.Forms))]
@@ -81,7 +81,7 @@ func document(r *rand.Rand, text string) []byte {
 func TestJSONStaysJSON(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(9, 10))
-	for range 1000 {
+	for range 500 {
 		value := leaktest.Value(r)
 		if !utf8.ValidString(value) {
 			continue

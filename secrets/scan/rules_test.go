@@ -186,7 +186,7 @@ func findsTheSame(t *testing.T, all []Rule) {
 		if rules.rules[i].reach > 0 {
 			near++
 		}
-		for range 20 {
+		for range 8 {
 			var b strings.Builder
 			for range 1 + r.IntN(3) {
 				for range r.IntN(8) {
