@@ -20,7 +20,8 @@ const (
 	RedactLeaks Leaks = iota
 	// RefuseLeaks withholds the answer: the caller is told that there was one, in a
 	// [Problem] with [CodeSecretWithheld]. A message that holds a secret is not sent, and
-	// the handler gets an error.
+	// the handler gets an error; one that is sent outside of the call's context, which
+	// no policy is known for, is redacted. What is logged or recorded always is.
 	RefuseLeaks
 )
 
