@@ -16,7 +16,7 @@ import (
 // scanned is about 64 KB of what tools answer: JSON with escapes, identifiers, times
 // and addresses, and prose.
 func scanned() []byte {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same text each time
+	r := rand.New(rand.NewPCG(1, 2))
 	words := strings.Fields("the report of third quarter is ready and its figures were checked by two people before café naïve they went to board who asked for another table with costs per region")
 	var b strings.Builder
 	b.WriteString(`{"items":[`)
@@ -40,7 +40,7 @@ func scanned() []byte {
 // scanning is scanning the text against so many issued values, n times.
 func scanning(values int) func(context.Context) (*side, error) {
 	return func(context.Context) (*side, error) {
-		r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same values each time
+		r := rand.New(rand.NewPCG(3, 4))
 		set, text := scan.New(nil), scanned()
 		for i := range values {
 			value := make([]byte, 12+r.IntN(28))
