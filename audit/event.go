@@ -43,7 +43,7 @@ const (
 	StatusTimeout       Status = "timeout"
 	StatusCancelled     Status = "cancelled"
 	StatusInputRequired Status = "input_required"
-	StatusWithheld      Status = "withheld" // it may have happened, and could not be recorded
+	StatusWithheld      Status = "withheld" // it may have happened, and its answer could not be recorded or held a secret
 )
 
 // An Event is one line of the log. Fields that are empty do not appear. It holds no

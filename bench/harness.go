@@ -55,6 +55,14 @@ func cost(name string, goals [3]float64, ours, theirs func(context.Context) (*si
 	return c
 }
 
+// processor compares what a call costs in processor time alone, where one side
+// allocates nothing and there is no ratio of the rest.
+func processor(name string, goal float64, ours, theirs func(context.Context) (*side, error)) *comparison {
+	c := &comparison{names: []string{name}, goals: []float64{goal}, ours: ours, theirs: theirs}
+	c.measure = c.measureCost
+	return c
+}
+
 func (c *comparison) measureCost(ctx context.Context, rounds int) (rows []row, err error) {
 	sides := make([]*side, 2)
 	for i, open := range []func(context.Context) (*side, error){c.ours, c.theirs} {
@@ -88,7 +96,7 @@ func (c *comparison) measureCost(ctx context.Context, rounds int) (rows []row, e
 			}
 		}
 	}
-	for k, unit := range []string{"µs CPU/call", "B/call", "allocs/call"} {
+	for k, unit := range []string{"µs CPU/call", "B/call", "allocs/call"}[:len(c.names)] {
 		ratios := make([]float64, rounds)
 		for r := range rounds {
 			ratios[r] = ratio(figures[0][k][r], figures[1][k][r])

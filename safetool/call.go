@@ -27,6 +27,7 @@ type Call struct {
 	principal *access.Principal // of the request, which nobody changes
 	arguments any
 	logger    *slog.Logger
+	leaks     leaks
 
 	mu          sync.Mutex
 	over        bool
@@ -111,7 +112,11 @@ func (c *Call) Logger() *slog.Logger {
 	if c == nil || c.logger == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return c.logger.With("call", c.id, "tool", c.tool)
+	logger := c.logger
+	if h, ok := logger.Handler().(*redactingHandler); ok {
+		logger = slog.New(h.of(c))
+	}
+	return logger.With("call", c.id, "tool", c.tool)
 }
 
 // end makes the call dead to those who kept its context.

@@ -1,6 +1,7 @@
 package safetool
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type cleaner struct {
 	toolError bool     // the handler's own result says IsError
 	cause     string   // and this is what it says of it inside
 	wrong     error    // what of the answer no JSON can say
+	token     any      // the client's progress token, in a message
 }
 
 func (s *Server) newCleaner(most int) *cleaner {
@@ -53,7 +55,13 @@ func (c *cleaner) text(s string) string {
 	if len(s) == 0 {
 		return s
 	}
-	clean, found := c.broker.RedactString(text.Clean(s))
+	seen := text.Clean(s)
+	if seen != s { // what is taken out may be part of a value, which nobody would know again
+		whole, found := c.broker.RedactString(s)
+		c.found(found)
+		seen = text.Clean(whole)
+	}
+	clean, found := c.broker.RedactString(seen)
 	c.found(found)
 	c.bytes += len(clean)
 	return clean
@@ -76,9 +84,33 @@ func (c *cleaner) shortened(s string) string {
 
 // json cleans the strings inside a JSON text. It does not count its bytes.
 func (c *cleaner) json(raw []byte) json.RawMessage {
-	clean, found := c.broker.Redact(text.CleanJSON(raw))
+	seen := text.CleanJSON(raw)
+	if !bytes.Equal(seen, raw) { // as in text
+		whole, found := c.broker.Redact(raw)
+		c.found(found)
+		seen = text.CleanJSON(whole)
+	}
+	clean, found := c.broker.Redact(seen)
 	c.found(found)
 	return clean
+}
+
+// echo takes issued secrets out of a text that is otherwise to stay as it came.
+func (c *cleaner) echo(s string) string {
+	clean, found := c.broker.RedactString(s)
+	c.found(found)
+	return clean
+}
+
+// secretNumber reports whether a number is an issued secret, written as JSON would.
+func (c *cleaner) secretNumber(n any) bool {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return false
+	}
+	_, found := c.broker.Redact(raw)
+	c.found(found)
+	return found != nil
 }
 
 // blob takes issued secrets out of bytes that are no text.
@@ -180,22 +212,28 @@ func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
 // leastWords is how long an error may be, whatever the limit of an answer is.
 const leastWords = 4 << 10
 
-// cleanProblem returns a copy of p that may leave, with the reference that finds
-// its cause, and at most so many bytes of text.
-func (s *Server) cleanProblem(p *Problem, reference string, most int) *Problem {
-	c := s.newCleaner(max(most, leastWords))
+// words is a cleaner for an error in the place of the answer: it has a limit of its own,
+// and what it finds counts as found in the answer.
+func (c *cleaner) words() *cleaner {
+	return &cleaner{broker: c.broker, most: max(c.most, leastWords)}
+}
+
+// problem returns a copy of p that may leave, with the reference that finds its cause,
+// and no more text than an answer may have.
+func (c *cleaner) problem(p *Problem, reference string) *Problem {
+	w := c.words()
 	out := *p
-	out.Code, out.Category = c.shortened(p.Code), Category(c.shortened(string(p.Category)))
-	out.Message, out.Hint, out.Reference = c.shortened(p.Message), c.shortened(p.Hint), reference
+	out.Code, out.Category = w.shortened(p.Code), Category(w.shortened(string(p.Category)))
+	out.Message, out.Hint, out.Reference = w.shortened(p.Message), w.shortened(p.Hint), reference
 	out.Fields = nil
 	for _, f := range p.Fields {
-		if c.bytes >= c.most {
+		if w.bytes >= w.most {
 			break
 		}
-		f.Path, f.Rule, f.Message = c.shortened(f.Path), c.shortened(f.Rule), c.shortened(f.Message)
+		f.Path, f.Rule, f.Message = w.shortened(f.Path), w.shortened(f.Rule), w.shortened(f.Message)
 		allowed := make([]string, len(f.Allowed))
 		for i, a := range f.Allowed {
-			allowed[i] = c.shortened(a)
+			allowed[i] = w.shortened(a)
 		}
 		f.Allowed = allowed
 		if len(allowed) == 0 {
@@ -203,18 +241,23 @@ func (s *Server) cleanProblem(p *Problem, reference string, most int) *Problem {
 		}
 		out.Fields = append(out.Fields, f)
 	}
+	c.found(w.redacted)
 	return &out
 }
 
-// cleanWire returns a copy of a protocol error that may leave, of at most so many bytes.
-func (s *Server) cleanWire(w *jsonrpc.Error, most int) *jsonrpc.Error {
-	c := s.newCleaner(max(most, leastWords))
-	out := &jsonrpc.Error{Code: w.Code, Message: c.shortened(w.Message)}
+// wire returns a copy of a protocol error that may leave, no longer than an answer.
+func (c *cleaner) wire(w *jsonrpc.Error) *jsonrpc.Error {
+	words := c.words()
+	out := &jsonrpc.Error{Code: w.Code, Message: words.shortened(w.Message)}
+	if words.secretNumber(w.Code) {
+		out.Code = jsonrpc.CodeInternalError
+	}
 	if len(w.Data) > 0 {
-		data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) })
-		if err == nil && c.within() == nil {
+		data, err := shielded(func() (json.RawMessage, error) { return words.value(w.Data) })
+		if err == nil && words.within() == nil {
 			out.Data = data
 		}
 	}
+	c.found(words.redacted)
 	return out
 }

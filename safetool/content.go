@@ -31,8 +31,9 @@ func (c *cleaner) content(own mcp.Content) (_ mcp.Content, err error) {
 			MIMEType: c.text(b.MIMEType), Annotations: c.annotations(b.Annotations), Icons: c.icons(b.Icons),
 		}
 		if b.Size != nil {
-			size := *b.Size
-			out.Size = &size
+			if size := *b.Size; !c.secretNumber(size) {
+				out.Size = &size
+			}
 		}
 		out.Meta, err = c.meta(b.Meta)
 		return out, err
@@ -68,6 +69,9 @@ func (c *cleaner) annotations(own *mcp.Annotations) *mcp.Annotations {
 		c.wrong = fmt.Errorf("the handler returned annotations with the priority %v", own.Priority)
 	}
 	out := &mcp.Annotations{LastModified: c.text(own.LastModified), Priority: own.Priority}
+	if own.Priority != 0 && c.secretNumber(own.Priority) {
+		out.Priority = 0
+	}
 	for _, role := range own.Audience {
 		out.Audience = append(out.Audience, mcp.Role(c.text(string(role))))
 	}

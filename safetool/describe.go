@@ -22,7 +22,9 @@ type ToolCard struct {
 	Approval string
 	// Credentials are "name from binding", sorted by name.
 	Credentials []string
-	Limits      limit.Limits
+	// Leaks says what becomes of an answer that holds a secret.
+	Leaks  Leaks
+	Limits limit.Limits
 }
 
 // Describe returns a card for everything that the server offers, tools first,
@@ -48,7 +50,7 @@ func (s *Server) Describe() []ToolCard {
 
 func (f *feature) card() ToolCard {
 	p := &f.policy
-	card := ToolCard{Kind: f.kind, Name: f.name, Risk: p.Risk, Callers: p.callers(), Approval: "none", Limits: f.limits}
+	card := ToolCard{Kind: f.kind, Name: f.name, Risk: p.Risk, Callers: p.callers(), Approval: "none", Leaks: p.Leaks, Limits: f.limits}
 	if p.Risk == HighRisk {
 		card.Approval = "each call"
 	}
@@ -76,13 +78,13 @@ func (p *Policy) callers() string {
 // WriteCards writes cards as an aligned table.
 func WriteCards(w io.Writer, cards []ToolCard) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "KIND\tNAME\tRISK\tCALLERS\tAPPROVAL\tCREDENTIALS\tTIMEOUT\tARGUMENTS\tANSWER\tAT ONCE")
+	fmt.Fprintln(table, "KIND\tNAME\tRISK\tCALLERS\tAPPROVAL\tCREDENTIALS\tLEAKS\tTIMEOUT\tARGUMENTS\tANSWER\tAT ONCE")
 	for _, c := range cards {
 		credentials := strings.Join(c.Credentials, ", ")
 		if credentials == "" {
 			credentials = "none"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.Kind, c.Name, c.Risk, c.Callers, c.Approval, credentials,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.Kind, c.Name, c.Risk, c.Callers, c.Approval, credentials, c.Leaks,
 			c.Limits.Timeout.Round(time.Millisecond), size(c.Limits.ArgumentBytes), size(c.Limits.ResultBytes), c.Limits.Concurrency)
 	}
 	if err := table.Flush(); err != nil {

@@ -28,11 +28,12 @@ type flight struct {
 	trace  audit.Trace
 	legacy bool // the client speaks a protocol older than 2026-07-28
 
-	tool     *tool
-	resource *resource
-	prompt   *prompt
-	toolReq  *mcp.CallToolRequest
-	name     string // what was asked for, as the caller named it
+	tool      *tool
+	resource  *resource
+	prompt    *prompt
+	completed *feature // of which an argument is completed
+	toolReq   *mcp.CallToolRequest
+	name      string // what was asked for, as the caller named it
 
 	passed bool // a pass has begun
 	asked  bool // the last pass ended in a question to the user
@@ -148,6 +149,19 @@ func wireError(p *Problem) *jsonrpc.Error {
 		code = jsonrpc.CodeInvalidParams
 	}
 	return &jsonrpc.Error{Code: code, Message: p.Message, Data: p.json()}
+}
+
+// feature is what is called, read or completed; nil before it is known.
+func (f *flight) feature() *feature {
+	switch {
+	case f.tool != nil:
+		return &f.tool.feature
+	case f.resource != nil:
+		return &f.resource.feature
+	case f.prompt != nil:
+		return &f.prompt.feature
+	}
+	return f.completed
 }
 
 // capabilities are what the client says it can do: for this request where its

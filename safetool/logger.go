@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 
 	"github.com/safemcp/safemcp/secrets"
 )
@@ -12,6 +14,20 @@ import (
 type redactingHandler struct {
 	inner  slog.Handler
 	broker *secrets.Broker
+	call   *Call // whose it is, nil where it is of none
+}
+
+// of returns the handler of a call's own logger: what it finds goes on record.
+func (h *redactingHandler) of(c *Call) *redactingHandler {
+	return &redactingHandler{h.inner, h.broker, c}
+}
+
+func (h *redactingHandler) text(s string) string {
+	clean, found := h.broker.RedactString(s)
+	if h.call != nil {
+		h.call.leaks.add("the log", found...)
+	}
+	return clean
 }
 
 func (h *redactingHandler) Enabled(ctx context.Context, l slog.Level) bool {
@@ -20,8 +36,7 @@ func (h *redactingHandler) Enabled(ctx context.Context, l slog.Level) bool {
 }
 
 func (h *redactingHandler) Handle(ctx context.Context, r slog.Record) error {
-	message, _ := h.broker.RedactString(r.Message)
-	clean := slog.NewRecord(r.Time, r.Level, message, r.PC)
+	clean := slog.NewRecord(r.Time, r.Level, h.text(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(h.attr(a))
 		return true
@@ -36,34 +51,43 @@ func (h *redactingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for i, a := range attrs {
 		clean[i] = h.attr(a)
 	}
-	return &redactingHandler{h.inner.WithAttrs(clean), h.broker}
+	return &redactingHandler{h.inner.WithAttrs(clean), h.broker, h.call}
 }
 
 func (h *redactingHandler) WithGroup(name string) slog.Handler {
-	return &redactingHandler{h.inner.WithGroup(name), h.broker}
+	return &redactingHandler{h.inner.WithGroup(h.text(name)), h.broker, h.call}
 }
 
-// attr returns a with its text redacted. A value of any other type is formatted
-// here: what it would print later could not be looked at any more.
+// attr returns a with its name and its text redacted. A value of any other type is
+// formatted here: what it would print later could not be looked at any more.
 func (h *redactingHandler) attr(a slog.Attr) slog.Attr {
-	value := a.Value.Resolve()
+	key, value := h.text(a.Key), a.Value.Resolve()
 	switch value.Kind() {
 	case slog.KindString:
-		text, _ := h.broker.RedactString(value.String())
-		return slog.String(a.Key, text)
+		return slog.String(key, h.text(value.String()))
 	case slog.KindGroup:
 		group := value.Group()
-		clean := make([]any, len(group))
+		clean := make([]slog.Attr, len(group))
 		for i, member := range group {
 			clean[i] = h.attr(member)
 		}
-		return slog.Group(a.Key, clean...)
+		return slog.Attr{Key: key, Value: slog.GroupValue(clean...)}
 	case slog.KindAny:
-		text, _ := h.broker.RedactString(printed(value.Any()))
-		return slog.String(a.Key, text)
-	default:
-		return slog.Attr{Key: a.Key, Value: value}
+		return slog.String(key, h.text(printed(value.Any())))
 	}
+	if h.broker == nil {
+		return slog.Attr{Key: key, Value: value}
+	}
+	texts := []string{value.String()} // a number may be a secret
+	if value.Kind() == slog.KindFloat64 {
+		texts = append(texts, strconv.FormatFloat(value.Float64(), 'f', -1, 64))
+	}
+	for _, text := range texts {
+		if clean := h.text(text); clean != text {
+			return slog.String(key, strings.Trim(clean, `"`))
+		}
+	}
+	return slog.Attr{Key: key, Value: value}
 }
 
 func printed(v any) (text string) {
@@ -72,5 +96,8 @@ func printed(v any) (text string) {
 			text = fmt.Sprintf("a %T that panics when printed", v)
 		}
 	}()
+	if b, ok := v.([]byte); ok {
+		return string(b) // as slog's own handler for text has it
+	}
 	return fmt.Sprint(v)
 }

@@ -61,23 +61,39 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 		verdict := p.server.explain(ctx, err)
 		v = &verdict
 	}
+	v = p.withoutSecrets(v, cleaner)
 	failed := p.settle(ctx, v, cleaner)
 	settled = true
 	if failed != nil {
+		failed.problem.Reference = p.flight.call
 		v = failed
 	}
 	if v != nil {
 		var none R
 		res = none
 		p.asked = false
-		if v.problem != nil {
-			v.problem = p.server.cleanProblem(v.problem, p.flight.call, cleaner.most)
-		}
-		if v.wire != nil {
-			v.wire = p.server.cleanWire(v.wire, cleaner.most)
-		}
 	}
 	return res, v
+}
+
+// withoutSecrets makes a verdict fit to leave. Where the policy says so, an answer that
+// held a secret becomes one that is withheld.
+func (p *pass) withoutSecrets(v *verdict, c *cleaner) *verdict {
+	if v != nil && v.problem != nil {
+		v.problem = c.problem(v.problem, p.flight.call)
+	}
+	if v != nil && v.wire != nil {
+		v.wire = c.wire(v.wire)
+	}
+	p.call.leaks.add("the answer", c.redacted...)
+	if len(c.redacted) == 0 || p.feature.policy.Leaks != RefuseLeaks {
+		return v
+	}
+	withheld := &verdict{status: audit.StatusWithheld, code: CodeSecretWithheld, problem: c.problem(withheldProblem(), p.flight.call)}
+	if v != nil {
+		withheld.cause, withheld.stack = v.cause, v.stack
+	}
+	return withheld
 }
 
 // newPass begins a pass of f through the guards of a feature.
@@ -144,7 +160,10 @@ func (p *pass) settle(ctx context.Context, v *verdict, c *cleaner) *verdict {
 		e.Outcome.Cause = joinText(e.Outcome.Cause, fmt.Sprintf("issued secrets were redacted from the answer: %v", c.redacted))
 	}
 	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, p.raw, p.feature.rules)
-	err := p.server.recordOnce(context.WithoutCancel(ctx), e)
+	p.call.leaks.add("the record", p.server.redactEvent(e)...)
+	withheld := v != nil && v.code == CodeSecretWithheld
+	err := p.recordLeaks(context.WithoutCancel(ctx), withheld)
+	err = errors.Join(err, p.server.recordOnce(context.WithoutCancel(ctx), e))
 	if err == nil || (v != nil && !p.intended) {
 		return nil // a refusal stands whether or not it could be recorded
 	}

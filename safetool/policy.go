@@ -59,6 +59,9 @@ type Policy struct {
 	// Secrets are the credentials that the handler gets, by the name under
 	// which [Call.Credential] knows them. It gets no others.
 	Secrets map[string]secrets.Binding
+	// Leaks says what becomes of an answer that holds a secret. It is redacted where
+	// nothing is said; either way a notice in the audit log names the binding.
+	Leaks Leaks
 	// Limits narrows or widens the server's limits for this tool.
 	Limits limit.Limits
 }
@@ -74,6 +77,9 @@ func (p *Policy) check(broker *secrets.Broker) error {
 		return fmt.Errorf("its Policy sets AnyCaller beside Scopes or Roles: choose one")
 	case slices.Contains(p.Scopes, "") || slices.Contains(p.Roles, ""):
 		return fmt.Errorf("its Policy has an empty scope or role")
+	}
+	if p.Leaks > RefuseLeaks {
+		return fmt.Errorf("its Policy has %v as Leaks: say RedactLeaks or RefuseLeaks", p.Leaks)
 	}
 	if field := p.Limits.Check(); field != "" {
 		return fmt.Errorf("its Policy has a negative limit %s, or a rate that is half set", field)

@@ -178,6 +178,7 @@ func (f *flight) complete(ctx context.Context, next mcp.MethodHandler, req mcp.R
 	if target == nil || !f.sees(target) {
 		return nil, f.turnAway(ctx, notFound("prompt or resource template"), audit.Args{})
 	}
+	f.completed = target
 	p := f.newPass(target, "")
 	res, err := protocolAnswer(guarded(ctx, p,
 		func(ctx context.Context) (*mcp.CompleteResult, error) {
@@ -235,7 +236,7 @@ func cleanCompletion(c *cleaner, own *mcp.CompleteResult) (*mcp.CompleteResult, 
 		return nil, err
 	}
 	out := &mcp.CompleteResult{Meta: meta, Completion: mcp.CompletionResultDetails{
-		HasMore: own.Completion.HasMore, Total: own.Completion.Total, Values: make([]string, len(own.Completion.Values)),
+		HasMore: own.Completion.HasMore, Total: int(c.number(float64(own.Completion.Total))), Values: make([]string, len(own.Completion.Values)),
 	}}
 	for i, v := range own.Completion.Values {
 		out.Completion.Values[i] = c.text(v)

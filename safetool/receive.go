@@ -74,11 +74,17 @@ func (f *flight) recorded(ctx context.Context, answer func() (mcp.Result, error)
 			return nil, err
 		}
 		res, err := answer()
-		return res, f.reworded(ctx, err, false)
+		if err != nil {
+			return nil, f.reworded(ctx, err, false)
+		}
+		return f.withoutSecrets(ctx, res)
 	}
 	res, err := answer()
 	if known, ok := errors.AsType[*turnedAway](err); ok {
 		return nil, known.wire
+	}
+	if err == nil {
+		res, err = f.withoutSecrets(ctx, res)
 	}
 	if err != nil {
 		return nil, f.reworded(ctx, err, true)
@@ -130,7 +136,7 @@ func (f *flight) reworded(ctx context.Context, err error, record bool) error {
 			return err
 		}
 	}
-	return f.server.cleanWire(wire, f.server.limits.ResultBytes)
+	return f.server.newCleaner(f.server.limits.ResultBytes).wire(wire)
 }
 
 // sdkWords gives our words to the protocol errors that the SDK wraps, and nil for

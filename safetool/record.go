@@ -28,7 +28,7 @@ func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
 	bounded := &patience{Context: ctx, most: recordTimeout}
 	defer bounded.end()
 	e.Server = s.identity
-	s.redactEvent(e)
+	_ = s.redactEvent(e)
 	return s.recorder.Record(bounded, e)
 }
 
@@ -41,20 +41,6 @@ func (s *Server) recordOnce(ctx context.Context, e *audit.Event) error {
 	*e = audit.Event{}
 	events.Put(e)
 	return err
-}
-
-// redactEvent takes issued secrets out of whatever in an event is not ours.
-func (s *Server) redactEvent(e *audit.Event) {
-	for _, text := range []*string{&e.Outcome.Code, &e.Outcome.Cause, &e.Outcome.Stack, &e.Decision.Reason, &e.MCP.Resource} {
-		if *text != "" {
-			*text, _ = s.options.Secrets.RedactString(*text)
-		}
-	}
-	for i := range e.Args.Fields {
-		if f := &e.Args.Fields[i]; len(f.Clear) > 0 {
-			f.Clear, _ = s.options.Secrets.Redact(f.Clear)
-		}
-	}
 }
 
 // recordDetached records what has been decided, whatever became of the caller.

@@ -2,8 +2,10 @@ package safetool
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -17,7 +19,7 @@ func (s *Server) send(next mcp.MethodHandler) mcp.MethodHandler {
 		if call := CallFrom(ctx); call != nil && call.ended() {
 			return nil, fmt.Errorf("%s: %w: it has been answered", method, ErrNoCall)
 		}
-		clean, err := shielded(func() (mcp.Request, error) { return s.cleanMessage(req) })
+		clean, err := shielded(func() (mcp.Request, error) { return s.cleanMessage(ctx, method, req) })
 		if err != nil {
 			s.log.Error("a message of the server was not sent", "method", method, "error", err)
 			return nil, fmt.Errorf("%s was not sent: %w", method, err)
@@ -28,8 +30,9 @@ func (s *Server) send(next mcp.MethodHandler) mcp.MethodHandler {
 
 // cleanMessage copies and cleans a message to the client. One of a kind that it
 // does not know is not sent.
-func (s *Server) cleanMessage(req mcp.Request) (mcp.Request, error) {
+func (s *Server) cleanMessage(ctx context.Context, method string, req mcp.Request) (mcp.Request, error) {
 	c := s.newCleaner(s.limits.ResultBytes)
+	c.token = progressToken(ctx)
 	session, ok := req.GetSession().(*mcp.ServerSession)
 	if !ok {
 		return nil, errors.New("it does not come from a server's session")
@@ -41,7 +44,66 @@ func (s *Server) cleanMessage(req mcp.Request) (mcp.Request, error) {
 	if err := c.within(); err != nil {
 		return nil, err
 	}
+	if len(c.redacted) == 0 {
+		return clean, nil
+	}
+	f, call := flightFrom(ctx), CallFrom(ctx)
+	if f == nil || call == nil {
+		s.strayLeak(ctx, method, c.redacted)
+		return clean, nil
+	}
+	call.leaks.add("a message, "+method, c.redacted...)
+	if feature := f.feature(); feature != nil && feature.policy.Leaks == RefuseLeaks {
+		return nil, errSecretInMessage
+	}
 	return clean, nil
+}
+
+var errSecretInMessage = errors.New("it holds an issued secret, and the policy refuses to send what does")
+
+// progressToken is the one that the client sent with the request that ctx serves.
+func progressToken(ctx context.Context) any {
+	f := flightFrom(ctx)
+	if f == nil {
+		return nil
+	}
+	if params, ok := f.req.GetParams().(mcp.RequestParams); ok {
+		return params.GetProgressToken()
+	}
+	return nil
+}
+
+// withoutSecrets takes issued secrets out of what no handler made but the program may
+// have written: what is listed, and what the SDK says of the server.
+func (f *flight) withoutSecrets(ctx context.Context, res mcp.Result) (mcp.Result, error) {
+	if f.server.options.Secrets == nil || res == nil {
+		return res, nil
+	}
+	return shielded(func() (mcp.Result, error) {
+		raw, err := json.Marshal(res)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a %T: %w", res, err)
+		}
+		clean, found := f.server.options.Secrets.Redact(raw)
+		if found == nil {
+			return res, nil
+		}
+		f.server.strayLeak(ctx, f.method, found)
+		out := reflect.New(reflect.TypeOf(res).Elem()).Interface()
+		if err := json.Unmarshal(clean, out); err != nil {
+			return nil, fmt.Errorf("a %T holds an issued secret where it cannot be redacted: %w", res, err)
+		}
+		result, _ := out.(mcp.Result)
+		return result, nil
+	})
+}
+
+// number returns n, or 0 where it is a secret.
+func (c *cleaner) number(n float64) float64 {
+	if n != 0 && c.secretNumber(n) {
+		return 0
+	}
+	return n
 }
 
 func (c *cleaner) message(session *mcp.ServerSession, params mcp.Params) (mcp.Request, error) {
@@ -51,14 +113,9 @@ func (c *cleaner) message(session *mcp.ServerSession, params mcp.Params) (mcp.Re
 	case *mcp.PingParams:
 		return messageWith(session, p, func(o *mcp.PingParams) error { return nil }, c)
 	case *mcp.ProgressNotificationParams:
-		return messageWith(session, p, func(o *mcp.ProgressNotificationParams) (err error) {
-			o.Message = c.text(p.Message)
-			if token, ok := p.ProgressToken.(string); ok { // the client's own goes back as it came
-				o.ProgressToken, _ = c.broker.RedactString(token)
-				return nil
-			}
-			o.ProgressToken, err = c.optional(p.ProgressToken)
-			return err
+		return messageWith(session, p, func(o *mcp.ProgressNotificationParams) error {
+			o.Message, o.Progress, o.Total = c.text(p.Message), c.number(p.Progress), c.number(p.Total)
+			return c.progressToken(o)
 		}, c)
 	case *mcp.LoggingMessageParams:
 		return messageWith(session, p, func(o *mcp.LoggingMessageParams) (err error) {
@@ -94,9 +151,34 @@ func (c *cleaner) message(session *mcp.ServerSession, params mcp.Params) (mcp.Re
 	case *mcp.ResourceListChangedParams:
 		return messageWith(session, p, func(*mcp.ResourceListChangedParams) error { return nil }, c)
 	case *mcp.SubscriptionsAcknowledgedParams:
-		return messageWith(session, p, func(o *mcp.SubscriptionsAcknowledgedParams) error { return nil }, c)
+		return messageWith(session, p, func(o *mcp.SubscriptionsAcknowledgedParams) error {
+			n, err := throughJSON(c, &o.Notifications)
+			if err == nil {
+				o.Notifications = *n
+			}
+			return err
+		}, c)
 	}
 	return nil, fmt.Errorf("nothing is known of its parameters, a %T", params)
+}
+
+// progressToken leaves the client's own token as it came, and cleans any other: the
+// handler writes it.
+func (c *cleaner) progressToken(o *mcp.ProgressNotificationParams) (err error) {
+	switch token := o.ProgressToken.(type) {
+	case nil:
+	case string:
+		if token != c.token {
+			o.ProgressToken = c.echo(token)
+		}
+	case float64, int, int64:
+		if c.secretNumber(token) {
+			return errors.New("its progress token is an issued secret")
+		}
+	default: // what no protocol knows, encoded here where it can do no harm
+		o.ProgressToken, err = c.value(token)
+	}
+	return err
 }
 
 // messageWith copies a message's parameters, lets edit clean what is theirs, and

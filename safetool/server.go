@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -84,6 +85,7 @@ type Server struct {
 	callerSlots limit.Slots   // by principal
 	callerRates limit.Buckets // by principal, where Options.Limiter is nil
 	running     limit.Tally
+	strayed     sync.Map // bindings whose values were in a message outside of any call, with its method
 }
 
 // NewServer returns a server that offers nothing yet: add to it with [AddTool]

@@ -40,6 +40,16 @@ type Options struct {
 	// below that they are not redacted at all. [Broker.InsecureShortValues] returns
 	// the reason.
 	InsecureShortValues string
+	// Patterns find secrets that this broker did not issue by what they look like, see
+	// [scan.NewRules] and [scan.DefaultRules]. Nil looks for none.
+	Patterns *scan.Rules
+}
+
+func (o *Options) scan() *scan.Options {
+	if o == nil {
+		return nil
+	}
+	return &scan.Options{ShortValues: o.InsecureShortValues != "", Rules: o.Patterns}
 }
 
 // A Broker issues the credentials of one provider and knows what it has issued. A
@@ -79,7 +89,7 @@ func NewBroker(provider Provider, o *Options) *Broker {
 		panic("secrets: NewBroker needs a Provider: agefile.Open gives one that needs nothing else")
 	}
 	b := &broker{
-		provider: provider, watch: scan.New(o != nil && o.InsecureShortValues != ""), now: time.Now, begun: time.Now(),
+		provider: provider, watch: scan.New(o.scan()), now: time.Now, begun: time.Now(),
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
 		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(), troubled: map[key]bool{},
 	}
@@ -124,9 +134,9 @@ func (b *Broker) Supports(binding Binding) error {
 
 // Redact returns text without the values that were issued, and the names of those
 // that it held, in the form of their bindings. Each is replaced by
-// "[redacted:NAME]", which fits into a JSON string. A value is found as it is, in
-// base64 of either alphabet at any alignment, padded or not, also in lines, and
-// behind the escapes of JSON, up to three levels of them. Where values overlap the
+// "[redacted:NAME]", which fits into a JSON string. Package scan says in which forms a
+// value is found. What Options.Patterns find goes by "pattern:" and the ID of its rule.
+// Where values overlap the
 // whole goes under the name of the longest. JSON stays JSON: in the place of a
 // number the marker is a string.
 //

@@ -35,8 +35,10 @@
 // # Redaction
 //
 // Every value that a broker hands out is one that [Broker.Redact] finds from then
-// on: as it is, escaped as in JSON, and in base64, also in the middle of something
-// longer.
+// on: as it is, in base64 and hexadecimal, escaped as in JSON, addresses and HTML, and
+// split by characters that nobody sees, also in the middle of something longer; package
+// scan, below this one, says more. With Options.Patterns it finds secrets, too, that
+// nobody issued.
 //
 // The package holds no store. The package agefile, below this one, is a store for
 // one machine in an encrypted file.

@@ -15,7 +15,7 @@ func BenchmarkRedactWithoutFind(b *testing.B) {
 		name string
 		*scan.Set
 	}{
-		{"nothing issued", scan.New(false)},
+		{"nothing issued", scan.New(nil)},
 		{"1 value", holding(b, randomValues(1, 32)...)},
 		{"1000 values", holding(b, randomValues(1000, 32)...)},
 	} {

@@ -14,7 +14,7 @@ const canary = "canary-6b2f9d71c04e"
 // holding returns a set of values, labelled as those of v0, v1 and so on.
 func holding(t testing.TB, values ...string) *scan.Set {
 	t.Helper()
-	set := scan.New(false)
+	set := scan.New(nil)
 	for i, value := range values {
 		if err := set.Add([]byte(value), fmt.Sprintf("kv:v%d#f", i), time.Time{}); err != nil {
 			t.Fatal(err)

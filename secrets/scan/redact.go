@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// nested is how many times a text is read as JSON inside JSON.
-const nested = 3
+// nested is how many times a text is read as one encoding inside another.
+const nested = 4
 
 // A span is a piece of a text that shows a value.
 type span struct {
@@ -19,12 +19,14 @@ type span struct {
 
 // A scratch is the memory of one search.
 type scratch struct {
-	input  []byte
-	views  [nested + 1][]byte // the text, and what it is read as when its escapes are undone once, twice, …
-	folded []byte             // one of the views without line breaks inside base64
-	part   []span             // of one view
-	spans  []span             // of the text
-	found  []string           // labels of all spans
+	input []byte
+	views [nested + 1][]byte // the text, and what it is read as when its escapes are undone once, twice, …
+	folds folding            // one of the views without line breaks inside base64
+	bytes []byte             // what a run of numbers in one of the views is read as
+	run   []span             // of it
+	part  []span             // of one view
+	spans []span             // of the text
+	found []string           // labels of all spans
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -34,15 +36,22 @@ const keepAtMost = 1 << 20
 
 func (s *scratch) free() {
 	s.views[0] = nil // the caller's
-	for _, b := range []*[]byte{&s.input, &s.folded, &s.views[1], &s.views[2], &s.views[3]} {
-		if cap(*b) > keepAtMost {
-			*b = nil
-		}
+	for i := range s.views {
+		drop(&s.views[i])
 	}
-	if cap(s.spans)+cap(s.part) > keepAtMost/64 {
-		s.spans, s.part = nil, nil
+	drop(&s.input)
+	drop(&s.folds.text)
+	drop(&s.bytes)
+	if cap(s.spans)+cap(s.part)+cap(s.run)+cap(s.folds.pieces) > keepAtMost/64 {
+		s.spans, s.part, s.run, s.folds.pieces = nil, nil, nil, nil
 	}
 	scratches.Put(s)
+}
+
+func drop(b *[]byte) {
+	if cap(*b) > keepAtMost {
+		*b = nil
+	}
 }
 
 // Redact returns text without the values of the set, and the labels of those that it
@@ -55,10 +64,11 @@ func (w *Set) Redact(text []byte) (clean []byte, found []string) {
 	defer w.mu.RUnlock()
 	// A marker and what stands beside it may happen to spell another value, so the
 	// search is repeated.
-	most := 128*len(text) + 1<<16
+	most, rules := 128*len(text)+1<<16, w.options.Rules
 	for range 8 {
 		s, _ := scratches.Get().(*scratch)
-		spans := w.search(text, s)
+		spans := w.search(text, s, rules)
+		rules = nil // what they found would be found in its marker again
 		if len(spans) > 0 {
 			found = append(found, missing(s.found, found)...)
 			text = replace(text, merge(spans))
@@ -93,13 +103,18 @@ func (w *Set) RedactString(text string) (clean string, found []string) {
 }
 
 // search returns what shows values in text, in any order.
-func (w *Set) search(text []byte, s *scratch) []span {
+func (w *Set) search(text []byte, s *scratch, rules *Rules) []span {
 	s.spans, s.found, s.views[0] = s.spans[:0], s.found[:0], text
-	for depth := range s.views {
-		if depth > 0 && !s.undo(depth) {
-			break
+	w.searchView(s, 0, nil)
+	depth := w.searchViews(s, wholly, readUndo)
+	for d := range min(depth, 1) + 1 {
+		s.part = rules.find(s.views[d], s.part[:0])
+		s.collect(d, wholly)
+	}
+	if w.delicate > 0 {
+		for _, c := range partly {
+			w.searchViews(s, c, nil)
 		}
-		w.searchView(s, depth)
 	}
 	if len(s.spans) > 0 && bytes.IndexByte(text, '\\') >= 0 {
 		s.spans = merge(s.spans)
@@ -108,46 +123,77 @@ func (w *Set) search(text []byte, s *scratch) []span {
 	return s.spans
 }
 
-// undo makes the view of that depth, and reports whether it differs.
-func (s *scratch) undo(depth int) (differs bool) {
-	outer := s.views[depth-1]
-	if bytes.IndexByte(outer, '\\') < 0 {
-		return false
+// searchViews searches what the text is read as by c, once, twice, …; fast is what
+// reads as c does, if there is such a function. It returns how often the text could be
+// read.
+func (w *Set) searchViews(s *scratch, c chain, fast func(dst, text []byte) ([]byte, bool)) int {
+	for depth := 1; depth <= nested; depth++ {
+		read := fast
+		if read == nil {
+			read = c.at(depth).read
+		}
+		var differs bool
+		if s.views[depth], differs = read(s.views[depth][:0], s.views[depth-1]); !differs {
+			return depth - 1
+		}
+		w.searchView(s, depth, c)
 	}
-	s.views[depth], differs = reading(escapes).read(s.views[depth][:0], outer)
-	return differs
+	return nested
 }
 
-// searchView adds the spans of the view of that depth, and of what it is without
-// line breaks.
-func (w *Set) searchView(s *scratch, depth int) {
+// searchView adds the spans of the view of that depth, of what it is without line
+// breaks, and of the bytes that numbers in it are.
+func (w *Set) searchView(s *scratch, depth int, c chain) {
 	view := s.views[depth]
 	s.part = w.find(view, s.part[:0])
-	s.collect(depth)
-	if bytes.IndexByte(view, '\n') < 0 && bytes.IndexByte(view, '\r') < 0 {
+	s.collect(depth, c)
+	s.part = w.findNumbers(s, view, s.part[:0])
+	s.collect(depth, c)
+	s.folds.fold(view)
+	if len(s.folds.text) == 0 {
 		return
 	}
-	var differs bool
-	if s.folded, differs = reading(folds).read(s.folded[:0], view); !differs {
-		return
-	}
-	if s.part = w.find(s.folded, s.part[:0]); len(s.part) > 0 {
-		s.label()
-		s.part = merge(s.part)
-		reading(folds).back(view, s.part)
-		s.collect(depth)
-	}
+	s.part = w.findNumbers(s, s.folds.text, w.find(s.folds.text, s.part[:0]))
+	s.folds.back(s.part)
+	s.collect(depth, c)
+}
+
+// findNumbers appends a span for every value in what the numbers in text are, in every
+// base that they may have.
+func (w *Set) findNumbers(s *scratch, text []byte, spans []span) []span {
+	numbers(text, func(from, to int) {
+		run := text[from:to]
+		tally := count(run)
+		for _, b := range bases {
+			if !b.written(tally) {
+				continue
+			}
+			s.bytes, _ = reading(b.read).read(s.bytes[:0], run)
+			if s.run = w.find(s.bytes, s.run[:0]); len(s.run) == 0 {
+				continue
+			}
+			s.label(s.run)
+			s.run = merge(s.run)
+			reading(b.read).back(run, s.run)
+			for _, found := range s.run {
+				found.start += from
+				found.end += from
+				spans = append(spans, found)
+			}
+		}
+	})
+	return spans
 }
 
 // collect turns the spans of a view into spans of the text.
-func (s *scratch) collect(depth int) {
+func (s *scratch) collect(depth int, c chain) {
 	if len(s.part) == 0 {
 		return
 	}
-	s.label()
+	s.label(s.part)
 	for ; depth > 0; depth-- {
 		s.part = merge(s.part)
-		reading(escapes).back(s.views[depth-1], s.part)
+		c.at(depth).back(s.views[depth-1], s.part)
 	}
 	s.spans = append(s.spans, s.part...)
 }
@@ -174,9 +220,9 @@ func merge(spans []span) []span {
 	return merged
 }
 
-// label notes whose values the spans of a view are, before they are merged.
-func (s *scratch) label() {
-	for _, p := range s.part {
+// label notes whose values spans are, before they are merged.
+func (s *scratch) label(spans []span) {
+	for _, p := range spans {
 		if !slices.Contains(s.found, p.of.label) {
 			s.found = append(s.found, p.of.label)
 		}

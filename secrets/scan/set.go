@@ -2,10 +2,8 @@ package scan
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,35 +17,44 @@ const (
 	// sweep is how often expired values are dropped.
 	sweep = time.Minute
 	// maxWatched bounds the memory of patterns, in bytes.
-	maxWatched = 64 << 20
+	maxWatched = 128 << 20
 )
 
 // A Set holds the values that are looked for. It is safe for concurrent use.
 type Set struct {
-	short bool // values of fewer than MinValue bytes are allowed
-	now   func() time.Time
+	options Options
+	now     func() time.Time
 
 	any      atomic.Bool // whether there is anything to look for: the cheap question
 	mu       sync.RWMutex
 	entries  map[string]*entry
-	patterns []*pattern // those found by their window
-	few      []*pattern // those that have none
+	indexes  [len(strides)]index
+	few      []*pattern // those that are too short for any index
+	delicate int        // how many entries are
 	cost     int
 	swept    time.Time
 	most     int // maxWatched, or less in tests
-
-	// Which windows may be anchors, and whose they are. All patterns are looked for in
-	// one pass: looked for one by one, the seven of a single value take as long.
-	filter []uint64
-	shift  uint
-	index  map[uint64][]*pattern
 }
 
-// New returns an empty Set. short allows values of fewer than 8 bytes: from 4 bytes
-// on they are looked for as they are and in no other form; below that they are not
-// looked for at all.
-func New(short bool) *Set {
-	return &Set{short: short, now: time.Now, entries: map[string]*entry{}, most: maxWatched}
+// Options change what a [Set] does. The zero value is the strictest.
+type Options struct {
+	// ShortValues allows values of fewer than 8 bytes. From 4 bytes on they are looked
+	// for, but not in base64; below that they are not looked for at all.
+	ShortValues bool
+	// Rules find secrets that nobody added, as they are and behind one level of escapes.
+	// Nil looks for none.
+	Rules *Rules
+}
+
+// New returns a Set without values. Nil options are the zero value.
+func New(o *Options) *Set {
+	w := &Set{now: time.Now, entries: map[string]*entry{}, most: maxWatched}
+	if o != nil {
+		w.options = *o
+	}
+	w.any.Store(w.options.Rules != nil)
+	w.clear()
+	return w
 }
 
 // Add makes value one that is looked for until an hour after it has expired; a zero
@@ -59,7 +66,7 @@ func New(short bool) *Set {
 // error contains the value.
 func (w *Set) Add(value []byte, label string, expires time.Time) error {
 	value, now := bytes.TrimSpace(value), w.now()
-	if err := checkValue(value, label, w.short); err != nil {
+	if err := checkValue(value, label, w.options.ShortValues); err != nil {
 		return err
 	}
 	if len(value) < minShort {
@@ -92,17 +99,28 @@ func (w *Set) Add(value []byte, label string, expires time.Time) error {
 
 // watch makes the patterns of e ones that are looked for.
 func (w *Set) watch(e *entry) {
+	if e.delicate {
+		w.delicate++
+	}
 	for _, p := range e.patterns {
 		if len(p.text) < MinValue {
 			w.few = append(w.few, p)
 			continue
 		}
-		w.patterns = append(w.patterns, p)
-		if len(w.patterns) > 2*len(w.filter) { // 32 bits a pattern at least
-			w.rebuild()
-		} else {
-			w.enter(p)
+		for i := range w.indexes {
+			if x := &w.indexes[i]; x.fits(len(p.text)) {
+				x.enter(p)
+				break
+			}
 		}
+	}
+}
+
+// clear forgets all patterns.
+func (w *Set) clear() {
+	w.few, w.delicate = nil, 0
+	for i, stride := range strides {
+		w.indexes[i] = index{stride: stride}
 	}
 }
 
@@ -120,87 +138,22 @@ func (w *Set) drop(now time.Time) {
 	if !gone {
 		return
 	}
-	w.patterns, w.few, w.filter, w.index = nil, nil, nil, nil
+	w.clear()
 	for _, e := range w.entries {
 		w.watch(e)
 	}
 }
 
-// rebuild makes the filter large enough that one window in 60 or fewer passes it
-// by chance.
-func (w *Set) rebuild() {
-	size := max(14, bits.Len(uint(len(w.patterns)*64))) // log2 of its bits; maxWatched bounds it
-	w.filter, w.shift = make([]uint64, 1<<(size-6)), uint(64-size)
-	w.index = make(map[uint64][]*pattern, len(w.patterns))
-	for _, p := range w.patterns {
-		w.enter(p)
-	}
-}
-
-func (w *Set) enter(p *pattern) {
-	window := binary.LittleEndian.Uint64(p.text[p.anchor:])
-	h := hash(window, w.shift)
-	w.filter[h>>6] |= 1 << (h & 63)
-	w.index[window] = append(w.index[window], p)
-}
-
-// hash is Fibonacci hashing: the high bits of a product with 2^64 divided by the
-// golden ratio.
-func hash(window uint64, shift uint) uint64 { return window * 0x9E3779B97F4A7C15 >> (shift & 63) }
-
 // find appends a span for every pattern that stands in text, overlapping ones
 // included.
 func (w *Set) find(text []byte, spans []span) []span {
 	for _, p := range w.few {
-		spans = p.find(text, spans)
+		spans = p.findOne(text, spans)
 	}
-	if w.filter != nil {
-		return w.pass(text, spans)
-	}
-	return spans
-}
-
-// find looks for one pattern that is too short for a window. It goes on at the next byte after a hit, since a
-// value may overlap itself.
-func (p *pattern) find(text []byte, spans []span) []span {
-	for from := 0; ; from++ {
-		i := bytes.Index(text[from:], p.text)
-		if i < 0 {
-			return spans
-		}
-		from += i
-		spans = append(spans, p.at(text, from))
-	}
-}
-
-// pass looks for all patterns that have a window at once.
-func (w *Set) pass(text []byte, spans []span) []span {
-	filter, shift := w.filter, w.shift
-	for i := 0; i+MinValue <= len(text); i++ {
-		window := binary.LittleEndian.Uint64(text[i : i+MinValue])
-		h := hash(window, shift)
-		if filter[h>>6]&(1<<(h&63)) == 0 {
-			continue
-		}
-		for _, p := range w.index[window] {
-			if start := i - p.anchor; start >= 0 && bytes.HasPrefix(text[start:], p.text) {
-				spans = append(spans, p.at(text, start))
-			}
-		}
+	for i := range w.indexes {
+		spans = w.indexes[i].find(text, spans)
 	}
 	return spans
-}
-
-// at is the span of p where it stands in text.
-func (p *pattern) at(text []byte, start int) span {
-	end := start + len(p.text)
-	if p.left && start > 0 && base64Characters[text[start-1]] {
-		start--
-	}
-	if p.right && end < len(text) && base64Characters[text[end]] {
-		end++
-	}
-	return span{start: start, end: end, of: p.of}
 }
 
 // checkValue refuses a value that could not be redacted.
@@ -217,4 +170,7 @@ func checkValue(value []byte, label string, short bool) error {
 	return nil
 }
 
-func marker(label string) string { return "[redacted:" + label + "]" }
+// markerStart begins what stands in the place of a value.
+const markerStart = "[redacted:"
+
+func marker(label string) string { return markerStart + label + "]" }

@@ -10,7 +10,7 @@ import (
 
 func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 	t.Parallel()
-	w := New(false)
+	w := New(nil)
 	now := time.Now()
 	add := func(value string, expires, at time.Time) {
 		w.now = func() time.Time { return at }
@@ -52,7 +52,7 @@ func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 
 func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 	t.Parallel()
-	w := New(false)
+	w := New(nil)
 	w.most = 20000
 	now := time.Now()
 	var err error
@@ -77,7 +77,7 @@ func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 func TestEveryValueIsFoundAmongMany(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	w := New(false)
+	w := New(nil)
 	var values []string
 	for n := range 2500 {
 		value := fmt.Sprintf("%08x-SAMEWINDOWSAMEWINDOW-%08x", r.Uint32(), r.Uint32())
@@ -105,7 +105,7 @@ func TestValuesThatSpellEachOthersNamesEnd(t *testing.T) {
 		"many":    {{"kv:" + strings.Repeat("bbbbbbbb.", 55) + "#f", "aaaaaaaa"}, {"kv:" + strings.Repeat("aaaaaaaa.", 55) + "#f", "bbbbbbbb"}},
 		"bracket": {{"kv:x#y", "z[redacted:"}, {"kv:u#v", "a value of something"}},
 	} {
-		w := New(false)
+		w := New(nil)
 		for _, v := range values {
 			if err := w.Add([]byte(v[1]), v[0], time.Time{}); err != nil {
 				t.Fatal(err)

@@ -24,6 +24,9 @@ func (r reading) read(dst, text []byte) (_ []byte, differs bool) {
 	for at := 0; at < len(text); {
 		t := r(text, at)
 		if t.plain {
+			if t.size == len(text) {
+				return dst, false // which most texts are, and so not copied
+			}
 			dst = append(dst, text[at:at+t.size]...)
 		} else {
 			dst, differs = append(dst, t.read[:t.n]...), true
@@ -126,42 +129,6 @@ func hexRune(text []byte) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
 	}
-	var r rune
-	for _, c := range text[2:6] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
-}
-
-// folds reads a text as if lines that were broken inside base64 were whole:
-// decoders skip the breaks (RFC 2045, section 6.8), and so does what indents the
-// next line.
-func folds(text []byte, at int) token {
-	rest := text[at:]
-	if rest[0] != '\n' && rest[0] != '\r' {
-		line := rest[:min(len(rest), 512)] // a bound, or a text of nothing but CR would be searched for LF again and again
-		if n := bytes.IndexByte(line, '\n'); n >= 0 {
-			line = line[:n]
-		}
-		if n := bytes.IndexByte(line, '\r'); n >= 0 {
-			line = line[:n]
-		}
-		return token{size: len(line), plain: true}
-	}
-	n := 1
-	for n < len(rest) && (rest[n] == '\n' || rest[n] == '\r' || rest[n] == ' ' || rest[n] == '\t') {
-		n++
-	}
-	inside := at > 0 && base64Characters[text[at-1]] && n < len(rest) && base64Characters[rest[n]]
-	return token{size: n, plain: !inside}
+	r, ok := hexNumber(text[2:6])
+	return rune(r), ok
 }

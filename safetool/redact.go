@@ -1,0 +1,88 @@
+package safetool
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/safemcp/safemcp/audit"
+)
+
+// An eventReader is the memory of looking at all texts of an event at once.
+type eventReader struct {
+	texts  []*string
+	joined []byte
+}
+
+var eventReaders = sync.Pool{New: func() any { return new(eventReader) }}
+
+// redactEvent takes issued secrets out of every text of an event, whoever wrote it,
+// and returns the names of those that it held. An event is looked at twice a call at
+// least, and nearly none holds one: so its texts are looked through together, and one
+// by one only after a find.
+func (s *Server) redactEvent(e *audit.Event) (found []string) {
+	if s.options.Secrets == nil {
+		return nil
+	}
+	r, _ := eventReaders.Get().(*eventReader)
+	defer func() {
+		clear(r.texts)
+		eventReaders.Put(r)
+	}()
+	r.texts, r.joined = eventTexts(e, r.texts[:0]), r.joined[:0]
+	for _, text := range r.texts {
+		r.joined = append(append(r.joined, *text...), 0) // nothing stands on both sides of a NUL
+	}
+	for i := range e.Args.Fields {
+		r.joined = append(append(r.joined, e.Args.Fields[i].Clear...), 0)
+	}
+	if _, some := s.options.Secrets.Redact(r.joined); some == nil {
+		return nil
+	}
+	// The lists are the caller's principal's.
+	e.Caller.Roles, e.Caller.Scopes = slices.Clone(e.Caller.Roles), slices.Clone(e.Caller.Scopes)
+	e.Args.Fields, e.Credentials, e.Egress = slices.Clone(e.Args.Fields), slices.Clone(e.Credentials), slices.Clone(e.Egress)
+	r.texts = eventTexts(e, r.texts[:0])
+	var names []string
+	for _, text := range r.texts {
+		*text, names = s.options.Secrets.RedactString(*text)
+		found = append(found, names...)
+	}
+	for i := range e.Args.Fields {
+		if f := &e.Args.Fields[i]; len(f.Clear) > 0 {
+			f.Clear, names = s.options.Secrets.Redact(f.Clear)
+			found = append(found, names...)
+		}
+	}
+	return found
+}
+
+// eventTexts returns every text of an event that is not empty.
+func eventTexts(e *audit.Event, texts []*string) []*string {
+	texts = append(
+		texts,
+		&e.Server.Name, &e.Server.Version,
+		&e.Caller.ID, &e.Caller.Issuer, &e.Caller.Subject, &e.Caller.Tenant, &e.Caller.Client, &e.Caller.Address,
+		&e.MCP.Method, &e.MCP.Tool, &e.MCP.Resource, &e.MCP.Prompt, &e.MCP.Session, &e.MCP.Protocol, &e.MCP.Request, &e.MCP.Transport,
+		&e.Decision.By, &e.Decision.Rule, &e.Decision.Reason,
+		&e.Approval.ID, &e.Approval.By, &e.Approval.Kind,
+		&e.Outcome.Code, &e.Outcome.Cause, &e.Outcome.Stack,
+		&e.Trace.TraceID, &e.Trace.SpanID,
+	)
+	for i := range e.Caller.Roles {
+		texts = append(texts, &e.Caller.Roles[i])
+	}
+	for i := range e.Caller.Scopes {
+		texts = append(texts, &e.Caller.Scopes[i])
+	}
+	for i := range e.Credentials {
+		c := &e.Credentials[i]
+		texts = append(texts, &c.Name, &c.Binding, &c.Version)
+	}
+	for i := range e.Egress {
+		texts = append(texts, &e.Egress[i].Host)
+	}
+	for i := range e.Args.Fields {
+		texts = append(texts, &e.Args.Fields[i].Name)
+	}
+	return slices.DeleteFunc(texts, func(text *string) bool { return *text == "" })
+}
