@@ -202,18 +202,23 @@ func read(path string, head entry) (all []entry, mine bool, err error) {
 	case len(text) > maxJournal:
 		return nil, false, fmt.Errorf("vault: the journal %s has more than %d bytes", filepath.Base(path), maxJournal)
 	}
+	all, mine = parse(text, head)
+	return all, mine, nil
+}
+
+func parse(text []byte, head entry) (all []entry, mine bool) {
 	for i := 0; ; i++ {
 		raw, rest, whole := bytes.Cut(text, []byte("\n"))
 		if !whole {
-			return all, mine || i == 0, nil
+			return all, mine || i == 0
 		}
 		text = rest
 		var e entry
 		switch {
-		case json.Unmarshal(raw, &e) != nil:
+		case json.Unmarshal(raw, &e) != nil && i > 0:
 		case i == 0:
 			if mine = e == head; !mine {
-				return nil, false, nil
+				return nil, false
 			}
 		case accessorForm.MatchString(e.Accessor) && e.Lease == "", e.Accessor == "" && leaseForm.MatchString(e.Lease):
 			all = append(all, entry{Accessor: e.Accessor, Lease: e.Lease})
