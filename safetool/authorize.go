@@ -44,7 +44,7 @@ func copyOf(who *access.Principal) access.Principal {
 func (p *pass) authorize(ctx context.Context, arguments any) error {
 	policy, who := &p.feature.policy, &p.caller.Principal
 	if p.decision.Effect != audit.EffectObserve {
-		p.decision = permitted(policy)
+		p.decided(permitted(policy))
 	}
 	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
 		r := refuse("authorize", "scope", Problem{
@@ -71,7 +71,7 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
 	if err == nil && d.Effect == access.EffectPermit {
 		if p.decision.Effect == audit.EffectPermit {
-			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}
+			p.decided(audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason})
 		}
 		return nil
 	}

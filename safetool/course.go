@@ -19,8 +19,7 @@ type course struct {
 	stage    stage
 	deadline time.Time // of the stage
 	timer    *time.Timer
-	done     chan struct{} // closed when the one that waits may go on
-	seen     facts         // what has been published
+	done     sync.WaitGroup // of the one that waits
 	ending   error
 
 	held    bool // slots are taken
@@ -54,16 +53,10 @@ func (p *pass) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed.L = &p.mu
-	p.done, p.working, p.seen = make(chan struct{}), true, p.facts
+	p.working = true
+	p.done.Add(1)
 	p.deadline = p.begun.Add(p.feature.limits.Timeout)
 	p.timer = time.AfterFunc(p.feature.limits.Timeout, p.tick)
-}
-
-// publish lets whoever may have to speak for the pass know what is known of it.
-func (p *pass) publish() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.seen = p.facts
 }
 
 // tick gives a pass up whose time is over, or what it waits for at its end.
@@ -87,7 +80,7 @@ func (p *pass) tick() {
 		if p.exited {
 			p.ending = errGoexit
 		}
-		close(p.done)
+		p.done.Done()
 	}
 }
 
@@ -172,7 +165,6 @@ func (p *pass) recorded(intended bool) (until time.Time) {
 	defer p.mu.Unlock()
 	if intended {
 		p.intended = true
-		p.seen = p.facts
 		p.reach(stageHandler)
 	} else {
 		p.reach(stageBefore)
@@ -216,12 +208,12 @@ func (p *pass) own() (seen facts, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stage == stageDecided {
-		return p.seen, false
+		return p.facts, false
 	}
 	p.decide(nil)
 	p.working = false
 	p.gone()
-	return p.seen, true
+	return p.facts, true
 }
 
 // finish is the last that the pass's own goroutine does, however it ends: where it
@@ -241,7 +233,7 @@ func (p *pass) finish(settled bool, err error) {
 		}
 		p.working = false
 		p.gone()
-		close(p.done)
+		p.done.Done()
 	}
 	p.mu.Unlock()
 	if late {
@@ -251,10 +243,10 @@ func (p *pass) finish(settled bool, err error) {
 
 // ended waits for the end of the pass.
 func (p *pass) ended() (facts, error) {
-	<-p.done
+	p.done.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.seen, p.ending
+	return p.facts, p.ending
 }
 
 // late is called by the last that runs for a pass whose caller has been answered.

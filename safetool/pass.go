@@ -2,7 +2,6 @@ package safetool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,17 +26,6 @@ type pass struct {
 	begun   time.Time
 	round   *state // the state that this round continues, nil in the first
 	asks    bool   // it ends in a question to the user
-}
-
-// facts are what is recorded of a pass. They belong to the goroutine that it runs on,
-// which publishes them to whoever may have to speak for it.
-type facts struct {
-	callID      string
-	args        audit.Args
-	raw         json.RawMessage // the arguments as sent
-	decision    audit.Decision
-	credentials []audit.Credential
-	intended    bool // the intent is on record
 }
 
 // newPass begins a pass of f through the guards of a feature.
@@ -78,8 +66,7 @@ func (p *pass) enter(arguments []byte) error {
 		return busy("concurrency", fmt.Sprintf("Too many calls of %s are running at once.", p.feature.name))
 	}
 	p.held = true
-	p.args, p.raw = audit.Args{Bytes: len(arguments)}, arguments
-	p.publish()
+	p.submit(audit.Args{Bytes: len(arguments)}, arguments)
 	if most := p.feature.limits.ArgumentBytes; len(arguments) > most {
 		return refuse("limit", "argument_bytes", Problem{
 			Code: CodeArgumentsTooLarge, Category: CategoryCaller,
@@ -112,7 +99,7 @@ func (p *pass) observes(r *refusal) bool {
 	if p.decision.Effect == audit.EffectObserve {
 		reason = joinText(p.decision.Reason, reason)
 	}
-	p.decision = audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason}
+	p.decided(audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason})
 	return true
 }
 
@@ -147,8 +134,7 @@ func (p *pass) prepare(ctx context.Context) error {
 			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: noCredentials(p.feature.name, err)}
 		}
 		issued[name] = c
-		p.credentials = append(p.credentials, audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
-		p.publish()
+		p.issued(audit.Credential{Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires()})
 	}
 	p.call.lend(issued)
 	return nil
@@ -201,8 +187,7 @@ func (p *pass) continues(requestState string, answers mcp.InputResponseMap) erro
 		}
 	}
 	p.round = st
-	p.callID, p.call.id = st.Call, st.Call
-	p.publish()
+	p.continued(st.Call)
 	return nil
 }
 

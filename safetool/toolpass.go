@@ -82,7 +82,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	p.args = p.server.redactor.Args(raw, p.feature.rules, err == nil)
+	p.submit(p.server.redactor.Args(raw, p.feature.rules, err == nil), raw)
 	if err == nil {
 		return arguments, nil
 	}
