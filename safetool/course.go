@@ -22,13 +22,17 @@ type course struct {
 	done     sync.WaitGroup // of the one that waits
 	ending   error
 
-	held    bool // slots are taken
-	working bool // the pass's own goroutine runs code of the program's
-	parts   int  // handler's parts that run, on whatever goroutine
-	closing bool // its own goroutine waits for them
-	over    bool // none may begin any more
-	exited  bool // one of them ended its goroutine
-	left    bool // something of it runs on although its caller has been answered
+	held    bool  // slots are taken
+	working bool  // the pass's own goroutine runs code of the program's
+	parts   int   // handler's parts that run, on whatever goroutine
+	closing bool  // its own goroutine waits for them
+	over    bool  // none may begin any more
+	exited  bool  // one of them ended its goroutine
+	left    bool  // something of it runs on although its caller is being answered
+	lefts   stage // and that is what it was at
+	owed    bool  // the log is to learn that it has ended
+	told    bool  // and somebody is telling it
+	failure error // of the last part
 }
 
 // The stages of a pass. Each of those with a deadline may take the timeout of the
@@ -42,6 +46,28 @@ const (
 	stageAfter                // middleware again, and what makes the answer
 	stageDecided              // how it ended can no longer change
 )
+
+// timedOut is what to say of a pass that is given up at this stage.
+func (s stage) timedOut() error {
+	switch s {
+	case stageBefore:
+		return fmt.Errorf("%w: what comes before the handler", errTimedOut)
+	case stageAfter:
+		return fmt.Errorf("%w: what comes after the handler", errTimedOut)
+	}
+	return fmt.Errorf("%w: the handler", errTimedOut)
+}
+
+// late is what to say of a pass that was given up at this stage and has ended.
+func (s stage) late() string {
+	switch s {
+	case stageBefore:
+		return "what comes before the handler returned after its caller had been answered; the handler was not called"
+	case stageAfter:
+		return "what comes after the handler returned after its caller had been answered; what it made went to nobody"
+	}
+	return "the handler returned after its caller had been answered; what it returned went to nobody"
+}
 
 var (
 	errGoexit    = errors.New("the program's code ended its goroutine without returning (runtime.Goexit)")
@@ -76,9 +102,10 @@ func (p *pass) tick() {
 		p.changed.Broadcast()
 	default:
 		p.leave()
-		p.decide(errTimedOut)
 		if p.exited {
-			p.ending = errGoexit
+			p.decide(errGoexit)
+		} else {
+			p.decide(p.stage.timedOut())
 		}
 		p.done.Done()
 	}
@@ -88,7 +115,7 @@ func (p *pass) tick() {
 // lock, as those of the next two.
 func (p *pass) leave() {
 	p.server.running.Begin()
-	p.left = true
+	p.left, p.lefts = true, p.stage
 }
 
 // decide ends the pass: nothing of it may begin, and who kept its context gets nothing
@@ -110,7 +137,9 @@ func (p *pass) gone() (late bool) {
 		p.server.callerSlots.Release(p.caller.Principal.ID)
 		p.feature.running.Release()
 	}
-	return p.left
+	late = p.left && !p.told
+	p.told = p.left
+	return late
 }
 
 // join begins a handler's part.
@@ -131,6 +160,7 @@ func (p *pass) part(returned bool, err error) {
 	if !returned {
 		p.exited, err = true, errGoexit
 	}
+	p.failure = err
 	if p.stage < stageAfter {
 		p.reach(stageAfter)
 	}
@@ -172,8 +202,8 @@ func (p *pass) recorded(intended bool) (until time.Time) {
 	return p.deadline
 }
 
-// mayHandle says whether the handler may begin: not where its credentials came too late.
-func (p *pass) mayHandle() error {
+// wanted says whether to go on: not where somebody else has spoken for the pass.
+func (p *pass) wanted() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stage == stageDecided || p.left {
@@ -212,7 +242,7 @@ func (p *pass) own() (seen facts, ok bool) {
 	}
 	p.decide(nil)
 	p.working = false
-	p.gone()
+	p.owed = p.gone()
 	return p.facts, true
 }
 
@@ -221,18 +251,18 @@ func (p *pass) own() (seen facts, ok bool) {
 // or where somebody else has decided.
 func (p *pass) finish(settled bool, err error) {
 	p.mu.Lock()
-	late := false
-	if p.working && p.stage == stageDecided { // it was given up
-		p.working = false
-		late = p.gone()
-	} else {
-		if p.stage != stageDecided {
-			p.decide(err)
-		} else if !settled {
-			p.ending = errUnsettled
-		}
-		p.working = false
-		p.gone()
+	givenUp := p.stage == stageDecided && p.working
+	switch {
+	case givenUp:
+	case p.stage != stageDecided:
+		p.decide(err)
+	case !settled:
+		p.ending = errUnsettled
+	}
+	p.working = false
+	late := p.gone() || p.owed
+	if !givenUp {
+		err = p.failure // what is late is a part
 		p.done.Done()
 	}
 	p.mu.Unlock()

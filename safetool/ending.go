@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/safemcp/safemcp/audit"
 )
@@ -28,7 +27,10 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	defer p.server.running.End()
 	p.begin()
 	var made ending[R]
-	go conduct(ctx, p, work, clean, &made)
+	go func() {
+		makeRoom()
+		conduct(ctx, p, work, clean, &made)
+	}()
 	seen, unmade := p.ended()
 	p.flight.call = seen.callID
 	if unmade != nil {
@@ -50,16 +52,18 @@ func conduct[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	settled, decided := false, false
 	err := errGoexit
 	defer func() { // by itself: whatever ends the goroutine
-		if r := recover(); r != nil {
-			err = recovered(r)
-			p.server.log.Error("a guard failed", "call", p.call.id, "error", err, "stack", string(debug.Stack()))
-		}
 		if !decided {
 			err = p.close(err)
 		}
 		p.finish(settled, err)
 	}()
-	makeRoom()
+	defer func() {
+		if r := recover(); r != nil { // a fault of ours: the program's code is shielded where it is called
+			failure := recovered(r)
+			err = failure
+			p.server.log.Error("a guard failed", "call", p.call.id, "error", failure, "stack", string(failure.stack))
+		}
+	}()
 	answer, failed := shielded(func() (A, error) { return work(ctx) })
 	failed = p.close(failed)
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)

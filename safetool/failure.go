@@ -52,7 +52,7 @@ func recovered(value any) (p *panicked) {
 
 // errTimedOut and errCancelled are how the wait for a handler ended without it.
 var (
-	errTimedOut  = errors.New("the handler did not return within its timeout")
+	errTimedOut  = errors.New("it did not return within its timeout")
 	errCancelled = errors.New("the caller cancelled")
 )
 

@@ -58,6 +58,9 @@ func (p *pass) enter(arguments []byte) error {
 	if err := p.paced(caller); err != nil {
 		return err
 	}
+	if err := p.wanted(); err != nil {
+		return err
+	}
 	if !s.callerSlots.Acquire(caller, s.limits.CallerConcurrency) {
 		return busy("caller_concurrency", "You have too many calls running at once on this server.")
 	}

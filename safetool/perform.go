@@ -35,7 +35,7 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 		if err := p.prepare(bounded); err != nil {
 			return none, err
 		}
-		if err := p.mayHandle(); err != nil {
+		if err := p.wanted(); err != nil {
 			return none, err
 		}
 		answer, err := handler(bounded)
@@ -79,7 +79,7 @@ func (p *pass) recordLate(ctx context.Context, err error) {
 	e := &audit.Event{
 		Phase: audit.PhaseNotice, Call: p.call.id, MCP: p.mcp, Trace: p.trace, Caller: auditCaller(p.caller),
 		Duration: time.Since(p.begun),
-		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: "the handler returned after its caller had been answered; what it returned went to nobody"},
+		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: p.lefts.late()},
 		Outcome:  audit.Outcome{Status: audit.StatusOK},
 	}
 	if err != nil {

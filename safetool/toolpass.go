@@ -61,6 +61,9 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	if err := p.authorize(ctx, arguments); err != nil {
 		return nil, err
 	}
+	if err := p.wanted(); err != nil {
+		return nil, err
+	}
 	p.call.arguments = arguments
 	request := p.requestFor(req)
 	handler := Handler(func(ctx context.Context, _ *Call) (*Result, error) {
