@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ func TestAHandlerNeverRunsWithoutARecordedIntent(t *testing.T) {
 	failures := map[string]func(audit.Event) error{
 		"error": func(audit.Event) error { return errors.New("disk full") },
 		"panic": func(audit.Event) error { panic("recorder") },
+		"exit":  func(audit.Event) error { runtime.Goexit(); return nil },
 	}
 	for what, failure := range failures {
 		for _, phase := range []audit.Phase{audit.PhaseIntent, audit.PhaseOutcome} {
@@ -54,6 +56,9 @@ func TestAHandlerNeverRunsWithoutARecordedIntent(t *testing.T) {
 					t.Errorf("answered: %s", dump(res))
 				}
 				want, code := int32(0), safetool.CodeAuditUnavailable
+				if what == "exit" {
+					code = safetool.CodeInternal
+				}
 				if phase == audit.PhaseOutcome {
 					want, code = 1, safetool.CodeOutcomeUnrecorded
 				}
