@@ -19,7 +19,8 @@ type course struct {
 	stage    stage
 	deadline time.Time // of the stage
 	timer    *time.Timer
-	done     sync.WaitGroup // of the one that waits
+	done     sync.WaitGroup // what the one that answers waits for
+	answered sync.WaitGroup // what a late end waits for
 	ending   error
 
 	held    bool  // slots are taken
@@ -72,6 +73,7 @@ func (s stage) late() string {
 var (
 	errGoexit    = errors.New("the program's code ended its goroutine without returning (runtime.Goexit)")
 	errUnsettled = errors.New("the recorder ended its goroutine")
+	errTooLate   = fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
 )
 
 // begin starts the clock.
@@ -81,6 +83,7 @@ func (p *pass) begin() {
 	p.changed.L = &p.mu
 	p.working = true
 	p.done.Add(1)
+	p.answered.Add(1)
 	p.deadline = p.begun.Add(p.feature.limits.Timeout)
 	p.timer = time.AfterFunc(p.feature.limits.Timeout, p.tick)
 }
@@ -147,7 +150,7 @@ func (p *pass) join() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
-		return fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
+		return errTooLate
 	}
 	p.parts++
 	return nil
@@ -182,7 +185,7 @@ func (p *pass) mayIntend() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stage == stageDecided || p.left {
-		return fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
+		return errTooLate
 	}
 	p.stage = stageIntent
 	return nil
@@ -207,7 +210,7 @@ func (p *pass) wanted() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stage == stageDecided || p.left {
-		return fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
+		return errTooLate
 	}
 	return nil
 }
@@ -283,5 +286,6 @@ func (p *pass) ended() (facts, error) {
 // Nobody gets what it returned; the log learns that it ended.
 func (p *pass) late(err error) {
 	defer p.server.running.End()
+	p.answered.Wait() // its outcome comes first
 	p.recordLate(context.Background(), err)
 }

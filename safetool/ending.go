@@ -26,6 +26,7 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	p.server.running.Begin()
 	defer p.server.running.End()
 	p.begin()
+	defer p.answered.Done()
 	var made ending[R]
 	go func() {
 		makeRoom()

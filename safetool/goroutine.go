@@ -32,7 +32,7 @@ func apart[T any](f func() (T, error)) (T, error) {
 }
 
 // room is what the stack of a pass grows to at once. It would get there in steps, each
-// of which copies what the stack holds by then: about a third of what a pass costs.
+// of which copies what the stack holds by then: a quarter of what a pass takes.
 const room = 6 << 10
 
 // makeRoom grows the stack of a goroutine that has just begun.
