@@ -17,6 +17,9 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	if err := p.join(); err != nil {
 		return answer, err
 	}
+	if CallFrom(ctx) != p.call { // middleware may have gone on with a context of its own
+		ctx = withCall(ctx, p.call)
+	}
 	returned := false
 	defer func() { p.part(returned, err) }() // by itself: whatever ends the goroutine
 	answer, err = shielded(func() (none A, _ error) {
@@ -26,9 +29,6 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 		until, err := p.intend(ctx)
 		if err != nil {
 			return none, err
-		}
-		if CallFrom(ctx) != p.call { // middleware may have gone on with a context of its own
-			ctx = withCall(ctx, p.call)
 		}
 		bounded := &patience{Context: ctx, until: until}
 		defer bounded.end()
