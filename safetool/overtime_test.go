@@ -99,6 +99,17 @@ func TestNoCodeOfTheProgramHoldsACallerForEver(t *testing.T) {
 			if got := lateReturns(trail); got != 1 {
 				t.Errorf("%d late returns", got)
 			}
+			ends := map[string]int{}
+			for _, e := range trail.Calls() {
+				if e.Phase == audit.PhaseOutcome || e.Phase == audit.PhaseRefused {
+					ends[e.Call]++
+				}
+			}
+			for id, n := range ends {
+				if n != 1 {
+					t.Errorf("%s ended %d times: %s", id, n, phases(trail.Calls()))
+				}
+			}
 		})
 	}
 }
