@@ -46,7 +46,7 @@ func Deny(rule, reason string) Decision {
 // An Authorizer decides whether a call may go on. It is asked after the scopes
 // and roles of the policy have been met, so it can only narrow. An error or a
 // panic denies. Implementations must be safe for concurrent use and should
-// honour the context's deadline.
+// honour the context's deadline, which is the timeout of what is called.
 type Authorizer interface {
 	Authorize(context.Context, Request) (Decision, error)
 }

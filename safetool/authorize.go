@@ -68,7 +68,9 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	default:
 		request.Resource = p.name
 	}
-	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(ctx, request) })
+	bounded := &patience{Context: ctx, until: p.begun.Add(p.feature.limits.Timeout)} // the slots are taken while it thinks
+	defer bounded.end()
+	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(bounded, request) })
 	if err == nil && d.Effect == access.EffectPermit {
 		if p.decision.Effect == audit.EffectPermit {
 			p.decided(audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason})

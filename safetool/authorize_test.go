@@ -41,7 +41,12 @@ func TestOnlyAClearYesOfTheAuthorizerIsOne(t *testing.T) {
 	trail := &kept{}
 	s, err := NewServer(&mcp.Implementation{Name: "asked"}, &Options{
 		Audit: trail, Logger: slog.New(slog.DiscardHandler),
-		Authorizer: access.AuthorizerFunc(func(_ context.Context, r access.Request) (access.Decision, error) { return answer(r) }),
+		Authorizer: access.AuthorizerFunc(func(ctx context.Context, r access.Request) (access.Decision, error) {
+			if _, bounded := ctx.Deadline(); !bounded {
+				t.Error("it may take as long as it likes, and the call holds its slots")
+			}
+			return answer(r)
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 
 // A Call is what a handler may know of the call that it serves, and the only
 // way to the credentials of its policy. It is in the handler's context and dies
-// with the handler's answer: a goroutine that outlives it gets no credential and
-// can send no message.
+// with the handler's answer: a goroutine that outlives it gets no credential, and
+// can send no message in its context.
 //
 //	call := safetool.CallFrom(ctx)
 //	key, err := call.Credential("share_key")

@@ -1,19 +1,16 @@
 package safetool
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/secrets"
 	"github.com/safemcp/safemcp/validate/text"
 )
@@ -60,6 +57,21 @@ func (c *cleaner) text(s string) string {
 	c.found(found)
 	c.bytes += len(clean)
 	return clean
+}
+
+// shortened is text for an error, which has no other to take its place where it is too
+// long: what is beyond the limit of the answer is cut off.
+func (c *cleaner) shortened(s string) string {
+	s = c.text(s)
+	cut := len(s) - max(0, c.bytes-c.most)
+	if cut >= len(s) {
+		return s
+	}
+	for cut = max(0, cut); cut > 0 && !utf8.RuneStart(s[cut]); {
+		cut--
+	}
+	c.bytes -= len(s) - cut
+	return s[:cut]
 }
 
 // json cleans the strings inside a JSON text. It does not count its bytes.
@@ -165,19 +177,25 @@ func (c *cleaner) toolResult(out, own *mcp.CallToolResult) (err error) {
 	return nil
 }
 
+// leastWords is how long an error may be, whatever the limit of an answer is.
+const leastWords = 4 << 10
+
 // cleanProblem returns a copy of p that may leave, with the reference that finds
-// its cause.
-func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
-	c := s.newCleaner(0)
+// its cause, and at most so many bytes of text.
+func (s *Server) cleanProblem(p *Problem, reference string, most int) *Problem {
+	c := s.newCleaner(max(most, leastWords))
 	out := *p
-	out.Code, out.Category = c.text(p.Code), Category(c.text(string(p.Category)))
-	out.Message, out.Hint, out.Reference = c.text(p.Message), c.text(p.Hint), reference
+	out.Code, out.Category = c.shortened(p.Code), Category(c.shortened(string(p.Category)))
+	out.Message, out.Hint, out.Reference = c.shortened(p.Message), c.shortened(p.Hint), reference
 	out.Fields = nil
 	for _, f := range p.Fields {
-		f.Path, f.Rule, f.Message = c.text(f.Path), c.text(f.Rule), c.text(f.Message)
+		if c.bytes >= c.most {
+			break
+		}
+		f.Path, f.Rule, f.Message = c.shortened(f.Path), c.shortened(f.Rule), c.shortened(f.Message)
 		allowed := make([]string, len(f.Allowed))
 		for i, a := range f.Allowed {
-			allowed[i] = c.text(a)
+			allowed[i] = c.shortened(a)
 		}
 		f.Allowed = allowed
 		if len(allowed) == 0 {
@@ -188,94 +206,15 @@ func (s *Server) cleanProblem(p *Problem, reference string) *Problem {
 	return &out
 }
 
-// cleanWire returns a copy of a protocol error that may leave.
-func (s *Server) cleanWire(w *jsonrpc.Error) *jsonrpc.Error {
-	c := s.newCleaner(0)
-	out := &jsonrpc.Error{Code: w.Code, Message: c.text(w.Message)}
+// cleanWire returns a copy of a protocol error that may leave, of at most so many bytes.
+func (s *Server) cleanWire(w *jsonrpc.Error, most int) *jsonrpc.Error {
+	c := s.newCleaner(max(most, leastWords))
+	out := &jsonrpc.Error{Code: w.Code, Message: c.shortened(w.Message)}
 	if len(w.Data) > 0 {
-		if data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) }); err == nil {
+		data, err := shielded(func() (json.RawMessage, error) { return c.value(w.Data) })
+		if err == nil && c.within() == nil {
 			out.Data = data
 		}
 	}
 	return out
-}
-
-// withoutArguments takes the values that a caller submitted out of the text of an
-// error, which likes to quote them: nobody reads what was typed.
-func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) string {
-	if cause == "" || len(raw) == 0 {
-		return cause
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	var members map[string]any
-	if decoder.Decode(&members) != nil {
-		return cause
-	}
-	var typed []typedValue
-	for name, value := range members {
-		rule, known := rules.Of(name)
-		if rule == audit.RuleClear {
-			continue
-		}
-		label := "[argument]"
-		if known {
-			label = "[" + name + "]"
-		}
-		typed = appendTyped(typed, cause, value, label)
-	}
-	// The longest first: what is the beginning of another value would leave its end.
-	slices.SortStableFunc(typed, func(a, b typedValue) int {
-		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.label, b.label))
-	})
-	pairs := make([]string, 0, 2*len(typed))
-	for _, t := range typed {
-		pairs = append(pairs, t.text, t.label)
-	}
-	return strings.NewReplacer(pairs...).Replace(cause)
-}
-
-// shortest is the length of a value below which replacing it would garble more
-// than it hides.
-const shortest = 4
-
-// A typedValue is what a caller submitted, as an error's text may have it.
-type typedValue struct{ text, label string }
-
-// appendTyped appends what of a value is in a cause.
-func appendTyped(to []typedValue, cause string, value any, label string) []typedValue {
-	switch v := value.(type) {
-	case string:
-		if len(v) < shortest || len(v) > len(cause) {
-			break
-		}
-		quoted, inJSON := strconv.Quote(v), dumped(v)
-		for _, form := range []string{v, quoted[1 : len(quoted)-1], inJSON[1 : len(inJSON)-1], url.QueryEscape(v), url.PathEscape(v)} {
-			if strings.Contains(cause, form) {
-				to = append(to, typedValue{form, label})
-			}
-		}
-	case json.Number:
-		if len(v) >= shortest && strings.Contains(cause, v.String()) {
-			to = append(to, typedValue{v.String(), label})
-		}
-	case []any:
-		for _, item := range v {
-			to = appendTyped(to, cause, item, label)
-		}
-	case map[string]any:
-		for _, item := range v {
-			to = appendTyped(to, cause, item, label)
-		}
-	}
-	return to
-}
-
-// dumped is a string as JSON.
-func dumped(s string) string {
-	raw, err := json.Marshal(s)
-	if err != nil { // a string always marshals
-		return `""`
-	}
-	return string(raw)
 }

@@ -39,10 +39,10 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	}
 	p.asked = made.asks
 	if v := made.v; v != nil && v.problem != nil {
-		v.problem = p.server.cleanProblem(v.problem, seen.callID)
+		v.problem = p.server.cleanProblem(v.problem, seen.callID, p.feature.limits.ResultBytes)
 	}
 	if v := made.v; v != nil && v.wire != nil {
-		v.wire = p.server.cleanWire(v.wire)
+		v.wire = p.server.cleanWire(v.wire, p.feature.limits.ResultBytes)
 	}
 	return made.res, made.v
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
@@ -47,6 +48,31 @@ func TestALateHandlersErrorNeverEndsTheProcess(t *testing.T) {
 	}
 }
 
+// Printing a value that leads back to itself exhausts the stack, which nothing recovers.
+func TestAPanicsValueNeverEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	server, trail := newServer(t, nil)
+	loop := map[string]any{}
+	loop["loop"] = loop
+	list := []any{nil}
+	list[0] = list
+	for name, value := range map[string]any{"map": loop, "slice": list, "struct": struct{ V any }{loop}, "pointer": &struct{ V any }{loop}, "text": "boom", "number": 7} {
+		safetool.AddTool(server, &mcp.Tool{Name: name}, open,
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) { panic(value) })
+	}
+	client := safetooltest.NewClient(t, server)
+	for _, card := range server.Describe() {
+		if res := call(t, client, card.Name, nil); !res.IsError {
+			t.Errorf("%s: answered %s", card.Name, textOf(res))
+		}
+		events := trail.Calls()
+		last := events[len(events)-1].Outcome
+		if want := map[string]string{"text": "boom", "number": "7"}[card.Name]; last.Status != audit.StatusPanic || last.Cause == "" || (want != "" && last.Cause != want) {
+			t.Errorf("%s is recorded as %+v", card.Name, last)
+		}
+	}
+}
+
 // A brokenLog is a handler of a program's logger that panics.
 type brokenLog struct{}
 
@@ -60,6 +86,7 @@ func TestALoggerThatPanicsNeverEndsTheProcess(t *testing.T) {
 	var failing atomic.Bool
 	server, _ := newServer(t, func(o *safetool.Options) {
 		o.Logger = slog.New(brokenLog{})
+		o.SDK = &mcp.ServerOptions{Logger: o.Logger}
 		o.Audit = &safetooltest.Recorder{Fail: func(audit.Event) error {
 			if failing.Load() {
 				return errors.New("the disk is full")
@@ -158,4 +185,36 @@ func TestADefinitionThatDoesNotEncodeIsNeverListed(t *testing.T) {
 
 func nowhere(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 	return nil, nil
+}
+
+// A panic outside of any handler is answered and on record, and where it cannot be
+// recorded its answer says so.
+func TestAPanicOfAHookIsNeverUnrecorded(t *testing.T) {
+	t.Parallel()
+	var failing atomic.Bool
+	trail := &safetooltest.Recorder{Fail: func(e audit.Event) error {
+		if failing.Load() && e.Outcome.Status == audit.StatusPanic {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}}
+	server, _ := newServer(t, func(o *safetool.Options) {
+		o.Audit = trail
+		o.SDK = &mcp.ServerOptions{SetCacheable: func(context.Context, mcp.Request, *mcp.Cacheable) { panic("the secret plan") }}
+	})
+	addHello(server)
+	client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{ProtocolVersion: "2025-11-25"})
+	for _, code := range []string{safetool.CodeInternal, safetool.CodeOutcomeUnrecorded} {
+		_, err := client.ListTools(t.Context(), nil)
+		var wire *jsonrpc.Error
+		if !errors.As(err, &wire) || !strings.Contains(string(wire.Data), code) || strings.Contains(wire.Message+string(wire.Data), "plan") {
+			t.Errorf("not %s: %v", code, err)
+		}
+		failing.Store(true)
+	}
+	events := trail.Events()
+	last := events[len(events)-1]
+	if last.MCP.Method != "tools/list" || last.Outcome.Status != audit.StatusPanic || last.Outcome.Cause != "the secret plan" || last.Outcome.Stack == "" {
+		t.Errorf("recorded as %+v", last)
+	}
 }

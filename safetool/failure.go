@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -46,8 +47,22 @@ func recovered(value any) (p *panicked) {
 			p.value = fmt.Sprintf("a %T that panics when printed", value)
 		}
 	}()
-	p.value = fmt.Sprint(value)
+	p.value = fmt.Sprint(shallow(value))
 	return p
+}
+
+// shallow is what is printed of a panic's value: one that has no text of its own may
+// lead back to itself, and printing that exhausts the stack, which nothing recovers.
+func shallow(value any) any {
+	switch value.(type) {
+	case error, fmt.Stringer:
+		return value
+	}
+	switch kind := reflect.ValueOf(value).Kind(); kind {
+	case reflect.Array, reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer:
+		return fmt.Sprintf("a %T", value)
+	}
+	return value
 }
 
 // errTimedOut and errCancelled are how the wait for a handler ended without it.

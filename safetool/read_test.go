@@ -202,3 +202,36 @@ prompt             summarize   read-only  any caller      none      none        
 		t.Errorf("got\n%s", table.String())
 	}
 }
+
+// The program may say for how long an answer is kept, and never by whom: it was made for
+// this caller.
+func TestNothingIsKeptForOthers(t *testing.T) {
+	t.Parallel()
+	server, _ := newServer(t, func(o *safetool.Options) {
+		o.SDK = &mcp.ServerOptions{SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {
+			c.TTLMs, c.CacheScope = 5, "public"
+		}}
+	})
+	safetool.AddResource(server, &mcp.Resource{URI: "x:y", Name: "x"}, open,
+		func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{}, Cacheable: mcp.Cacheable{CacheScope: "public"}}, nil
+		})
+	client := safetooltest.NewClient(t, server)
+	read, err := client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "x:y"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools, err := client.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resources, err := client.ListResources(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]mcp.Cacheable{"a resource": read.Cacheable, "tools": tools.Cacheable, "resources": resources.Cacheable} {
+		if c.TTLMs != 5 || c.CacheScope != "private" {
+			t.Errorf("%s: %+v", what, c)
+		}
+	}
+}

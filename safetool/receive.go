@@ -3,6 +3,7 @@ package safetool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -141,7 +142,7 @@ func (f *flight) reworded(ctx context.Context, err error, record bool) error {
 			return err
 		}
 	}
-	return f.server.cleanWire(wire)
+	return f.server.cleanWire(wire, f.server.limits.ResultBytes)
 }
 
 // sdkWords gives our words to the protocol errors that the SDK wraps, and nil for
@@ -184,11 +185,24 @@ func (f *flight) dispatch(ctx context.Context, next mcp.MethodHandler, req mcp.R
 	}
 	// Between two passes of an older client's call: the SDK's shim could not
 	// get its question answered, and words that with the client's own text.
-	return nil, f.turnAway(ctx, &refusal{by: "client", rule: "input_requests", effect: audit.EffectDeny, cause: err, problem: Problem{
+	return nil, f.turnAway(ctx, &refusal{by: "client", rule: "input_requests", effect: audit.EffectDeny, cause: unanswered(err), problem: Problem{
 		Code: CodeUnanswered, Category: CategoryCaller,
 		Message: "The tool asked a question that the client did not get answered, so the call was not completed.",
 		Hint:    "Use a client that supports elicitation, and answer its question.",
 	}}, audit.Args{})
+}
+
+// unanswered is why a question was not answered, without what was: nobody reads what was
+// typed, and a client may put it into its error.
+func unanswered(err error) error {
+	if wire, is := errors.AsType[*jsonrpc.Error](err); is {
+		return fmt.Errorf("the client answered with the error %d", wire.Code)
+	}
+	const mismatch = "does not match requested schema"
+	if text, _, found := strings.Cut(err.Error(), mismatch); found {
+		return errors.New(text + mismatch)
+	}
+	return err
 }
 
 // admit finds what is asked for, if this caller may know of it, and returns the

@@ -2,6 +2,7 @@ package safetool_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -203,6 +205,42 @@ func TestWhatIsSaidReachesTheCaller(t *testing.T) {
 	events := trail.Calls()
 	if last := events[len(events)-1]; last.Outcome.Code != "jsonrpc_-32099" {
 		t.Errorf("recorded as %+v", last.Outcome)
+	}
+}
+
+// The words of an error are bounded as an answer is.
+func TestAnErrorIsNeverLongerThanAnAnswer(t *testing.T) {
+	t.Parallel()
+	const most = 8 << 10
+	long := strings.Repeat("ä", most)
+	server, _ := newServer(t, func(o *safetool.Options) { o.Limits = limit.Limits{ResultBytes: most} })
+	for name, err := range map[string]error{
+		"say":     safetool.Say("Too much: %s", long),
+		"problem": &safetool.Problem{Code: long, Message: long, Hint: long, Fields: []safetool.FieldProblem{{Path: long, Allowed: []string{long, long}}, {Message: long}}},
+		"wire":    &jsonrpc.Error{Code: -32000, Message: long, Data: json.RawMessage(`"` + long + `"`)},
+		"data":    &jsonrpc.Error{Code: -32000, Message: "Too much.", Data: json.RawMessage(`"` + long + `"`)},
+	} {
+		safetool.AddTool(server, &mcp.Tool{Name: name}, open,
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+				return nil, nil, err
+			})
+	}
+	client := safetooltest.NewClient(t, server)
+	for _, card := range server.Describe() {
+		res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: card.Name})
+		var text string
+		var wire *jsonrpc.Error
+		switch {
+		case errors.As(err, &wire):
+			text = wire.Message + string(wire.Data)
+		case err != nil:
+			t.Fatal(err)
+		default:
+			text = dump(res)
+		}
+		if n := len(text); n == 0 || n > 3*most || !utf8.ValidString(text) { // once to be read, once in _meta
+			t.Errorf("%s: %d bytes left the server", card.Name, n)
+		}
 	}
 }
 

@@ -169,6 +169,9 @@ func (s *Server) wireSDK(impl *mcp.Implementation) (err error) {
 	if sdk.PageSize > 0 {
 		s.pageSize = sdk.PageSize
 	}
+	if sdk.Logger != nil { // the SDK logs where nothing recovers
+		sdk.Logger = slog.New(&redactingHandler{inner: sdk.Logger.Handler(), broker: s.options.Secrets})
+	}
 	own := *impl
 	s.sdk = mcp.NewServer(&own, &sdk)
 	s.sdk.AddReceivingMiddleware(s.receive)

@@ -332,7 +332,10 @@ func TestALiveAllowlistIsAskedAtEachCallAndFailsClosed(t *testing.T) {
 	var fail error
 	var explode bool
 	asked := 0
-	a := compile[args](t, &validate.Options{Allow: map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
+	a := compile[args](t, &validate.Options{Allow: map[string]validate.Allowlist{"cities": validate.AllowFunc(func(ctx context.Context) ([]string, error) {
+		if _, bounded := ctx.Deadline(); !bounded {
+			t.Error("the source may take as long as it likes")
+		}
 		asked++
 		if explode {
 			panic("source down")

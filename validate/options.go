@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Options change how a type or a schema is compiled. Nil is the zero value.
@@ -18,7 +19,7 @@ type Options struct {
 
 // An Allowlist holds the values that are allowed at the moment. It must be safe for
 // concurrent use. An error refuses the call: what cannot be looked up is not
-// allowed.
+// allowed. The context ends after 5 seconds, for a source that does not answer.
 type Allowlist interface {
 	Values(ctx context.Context) ([]string, error)
 }
@@ -39,8 +40,16 @@ type AllowFunc func(ctx context.Context) ([]string, error)
 // Values calls f.
 func (f AllowFunc) Values(ctx context.Context) ([]string, error) { return f(ctx) }
 
+// sourceTimeout is how long an allowlist has to say what is allowed.
+const sourceTimeout = 5 * time.Second
+
 // valuesOf asks an allowlist under recover: its source is somebody else's code.
 func valuesOf(ctx context.Context, list Allowlist) (values []string, err error) {
+	if fixed, is := list.(static); is {
+		return fixed, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sourceTimeout)
+	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			values, err = nil, fmt.Errorf("it panicked: %v", r)

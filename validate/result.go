@@ -117,13 +117,31 @@ func (r *Result[T]) Encode(v any) (raw json.RawMessage, err error) {
 	}
 	switch {
 	case r.own != nil:
-		return raw, r.held(r.own.resolved, raw)
+		return r.completed(raw)
 	case r.program == nil:
 		return raw, nil
 	case !typed:
 		return raw, r.held(r.derived, raw)
 	}
 	return raw, r.rules(v, raw)
+}
+
+// completed fills in the defaults of the author's schema, as the SDK does, and holds the
+// whole against it.
+func (r *Result[T]) completed(raw []byte) (json.RawMessage, error) {
+	if !r.own.defaults {
+		return raw, r.held(r.own.resolved, raw)
+	}
+	v, err := exactly(raw)
+	if _, object := v.(map[string]any); err == nil && object {
+		if err = r.own.resolved.ApplyDefaults(&v); err == nil {
+			raw, err = jsonv2.Marshal(v, writingNumbers)
+		}
+	}
+	if err != nil {
+		return nil, errOutput
+	}
+	return raw, r.held(r.own.resolved, raw)
 }
 
 func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {

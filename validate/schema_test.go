@@ -300,6 +300,16 @@ func TestResultsAreEncodedAsTheSDKDoesAndHeldAgainstTheirSchema(t *testing.T) {
 	if _, err := own.Encode(map[string]any{"a": 1}); err != nil {
 		t.Errorf("an own schema: %v", err)
 	}
+	defaults, err := validate.ForResult[any](json.RawMessage(`{"type":"object","properties":{"a":{"type":"integer","default":4},"b":{"type":"integer"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := defaults.Encode(map[string]any{"b": int64(1<<60 + 1)}); err != nil || string(raw) != `{"a":4,"b":1152921504606846977}` {
+		t.Errorf("an own schema's default: %s, %v", raw, err)
+	}
+	if _, err := defaults.Encode("no object"); err == nil {
+		t.Error("a text was taken for an object")
+	}
 }
 
 type out2 struct {
