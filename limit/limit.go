@@ -20,8 +20,9 @@ type Limits struct {
 	ArgumentDepth int
 	// ResultBytes bounds the answer as encoded, in bytes.
 	ResultBytes int
-	// Timeout bounds how long the handler may take before the caller is
-	// answered without it.
+	// Timeout bounds how long the handler may take before the caller is answered
+	// without it. What the program's code does before the handler, and after it,
+	// may take as long each: an authorizer, middleware, encoding the answer.
 	Timeout time.Duration
 	// Concurrency bounds how many calls of this tool may run at once.
 	Concurrency int

@@ -44,7 +44,7 @@ func copyOf(who *access.Principal) access.Principal {
 func (p *pass) authorize(ctx context.Context, arguments any) error {
 	policy, who := &p.feature.policy, &p.caller.Principal
 	if p.decision.Effect != audit.EffectObserve {
-		p.decision = permitted(policy)
+		p.decided(permitted(policy))
 	}
 	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
 		r := refuse("authorize", "scope", Problem{
@@ -68,12 +68,12 @@ func (p *pass) authorize(ctx context.Context, arguments any) error {
 	default:
 		request.Resource = p.name
 	}
-	bounded := newPatience(ctx, p.feature.limits.Timeout) // the slots are taken while it thinks
+	bounded := &patience{Context: ctx, until: p.begun.Add(p.feature.limits.Timeout)} // the slots are taken while it thinks
 	defer bounded.end()
 	d, err := shielded(func() (access.Decision, error) { return p.server.options.Authorizer.Authorize(bounded, request) })
 	if err == nil && d.Effect == access.EffectPermit {
 		if p.decision.Effect == audit.EffectPermit {
-			p.decision = audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason}
+			p.decided(audit.Decision{Effect: audit.EffectPermit, By: "authorizer", Rule: d.Rule, Reason: d.Reason})
 		}
 		return nil
 	}

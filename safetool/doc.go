@@ -19,7 +19,7 @@
 //	│ 1 recover and audit   a panic, a denial and an unknown tool are recorded
 //	│ 2 identify            no principal, no call
 //	│ 3 admit               only what was declared, and only to those who may know of it
-//	└─ handler chain
+//	└─ handler chain        on a goroutine of its own, within its time
 //	   │ 4 limit            calls at once, bytes, depth: the cheapest refusals first
 //	   │ 5 decode, validate once, strictly, straight into the type
 //	   │ 6 authorize        scopes, then the Authorizer; any error denies
@@ -37,14 +37,15 @@
 //
 // # What a guard in the process cannot do
 //
-// A panic in a handler or in middleware is answered, recorded with its stack, and
-// the server lives on. Beyond recover's reach, and so the end of the process, are
-// a panic in a goroutine that a handler started itself, concurrent writes to a
-// map, exhausted memory or stack, and os.Exit. runtime.Goexit, which testing's
-// FailNow calls, is answered in a handler; in middleware, an Authorizer or a method of
-// a result it is recorded, and the client waits for its answer in vain. A handler that ignores its context
-// runs on after its caller was answered; it keeps its slots until it returns, so
-// that such handlers cannot pile up, and the log says when it did.
+// A panic in a handler, in middleware or in anything else of the program's that a
+// call reaches is answered, recorded with its stack, and the server lives on; so is
+// runtime.Goexit, which testing's FailNow calls. Beyond recover's reach, and so the
+// end of the process, are a panic in a goroutine that a handler started itself,
+// concurrent writes to a map, exhausted memory or stack, and os.Exit. A handler that
+// ignores its context runs on after its caller was answered, and so does an
+// Authorizer, middleware or an encoder that takes as long; it keeps its slots until it
+// returns, so that such code cannot pile up, and the log says when it did. What
+// [Middleware] would make of a handler that is late goes to nobody.
 //
 // A handler is trusted with what it is given: while it runs it can do whatever the
 // process can. The guards bind callers, and they bind the handler's answer.

@@ -67,7 +67,7 @@ func shallow(value any) any {
 
 // errTimedOut and errCancelled are how the wait for a handler ended without it.
 var (
-	errTimedOut  = errors.New("the handler did not return within its timeout")
+	errTimedOut  = errors.New("it did not return within its timeout")
 	errCancelled = errors.New("the caller cancelled")
 )
 
@@ -115,6 +115,8 @@ func (s *Server) verdictOn(ctx context.Context, err error) verdict {
 		return verdict{status: audit.StatusPanic, code: CodeInternal, problem: internalProblem(), cause: fmt.Sprint(pan.value), stack: string(pan.stack)}
 	case errors.As(err, &encoder):
 		return verdict{status: audit.StatusPanic, code: CodeInternal, problem: internalProblem(), cause: errorText(err), stack: string(encoder.Stack)}
+	case errors.Is(err, errGoexit):
+		return verdict{status: audit.StatusPanic, code: CodeInternal, problem: internalProblem(), cause: errorText(err)}
 	case errors.Is(err, errTimedOut):
 		return verdict{status: audit.StatusTimeout, code: CodeTimeout, problem: timeoutProblem(), cause: errorText(err)}
 	}

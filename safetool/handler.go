@@ -14,8 +14,10 @@ type Handler func(context.Context, *Call) (*Result, error)
 // is outermost. It runs after the call has been authorized and before a person
 // is asked, the intent is recorded and credentials are issued, so what it
 // refuses costs none of these; a result that it makes itself is cleaned and
-// recorded like any other. Calling next after returning is refused, and so is calling
-// it again after the handler did not return in time: it still runs.
+// recorded like any other. Calling next after returning is refused. A handler that
+// does not return in time is answered for: what next returns afterwards, and what the
+// middleware makes of it, goes to nobody. Middleware itself has as long before the
+// handler, and after it, as the handler has.
 //
 //	func timed(next safetool.Handler) safetool.Handler {
 //		return func(ctx context.Context, call *safetool.Call) (*safetool.Result, error) {

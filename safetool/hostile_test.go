@@ -12,7 +12,6 @@ import (
 
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/audit"
-	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
@@ -92,77 +91,4 @@ func TestNoCodeOfTheProgramTakesACallWithIt(t *testing.T) {
 			t.Error("the server did not live on")
 		}
 	})
-}
-
-// exiting ends the goroutine that encodes it.
-type exiting struct{}
-
-func (exiting) MarshalJSON() ([]byte, error) { runtime.Goexit(); return nil, nil }
-
-// Where nobody can be answered any more the outcome is on record all the same, and what
-// the call held is free.
-func TestAGoroutineThatIsEndedOutsideOfAHandlerIsOnRecord(t *testing.T) {
-	t.Parallel()
-	one := open
-	one.Limits.Concurrency = 1
-	server, trail := newServer(t, func(o *safetool.Options) {
-		o.Middleware = []safetool.Middleware{func(next safetool.Handler) safetool.Handler {
-			return func(ctx context.Context, c *safetool.Call) (*safetool.Result, error) {
-				if c.Tool() == "middleware" {
-					runtime.Goexit()
-				}
-				return next(ctx, c)
-			}
-		}}
-		o.Authorizer = access.AuthorizerFunc(func(_ context.Context, r access.Request) (access.Decision, error) {
-			if r.Tool == "authorizer" {
-				runtime.Goexit()
-			}
-			return access.Permit("all"), nil
-		})
-	})
-	results := map[string]*mcp.CallToolResult{
-		"middleware": {}, "authorizer": {}, "result": {StructuredContent: exiting{}}, "meta": {Meta: mcp.Meta{"x": exiting{}}},
-	}
-	for name, res := range results {
-		safetool.AddTool(server, &mcp.Tool{Name: name}, one,
-			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
-				return res, nil, nil
-			})
-	}
-	// Not a client of safetooltest's, whose end would wait for the answers.
-	near, far := mcp.NewInMemoryTransports()
-	caller := bridge.Caller{Principal: access.NewPrincipal("test", "ada"), Transport: "memory"}
-	if _, err := bridge.Open(server).SDK.Connect(context.Background(), bridge.Identified(near, caller), nil); err != nil {
-		t.Fatal(err)
-	}
-	client, err := mcp.NewClient(&mcp.Implementation{Name: "c", Version: "1"}, nil).Connect(context.Background(), far, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range results {
-		for range 2 { // the second finds the slot free
-			before := len(trail.Calls())
-			ctx, cancel := context.WithCancel(t.Context())
-			go func() { _, _ = client.CallTool(ctx, &mcp.CallToolParams{Name: name}) }()
-			deadline := time.After(20 * time.Second)
-			for {
-				calls := trail.Calls()[before:]
-				if n := len(calls); n > 0 && calls[n-1].Phase != audit.PhaseIntent {
-					if last := calls[n-1]; last.MCP.Tool != name || last.Outcome.Status != audit.StatusPanic && (name != "authorizer" || last.Phase != audit.PhaseRefused) {
-						t.Errorf("%s: %+v", name, last)
-					}
-					break
-				}
-				select {
-				case <-time.After(time.Millisecond):
-					continue
-				case <-deadline:
-					t.Errorf("%s: no outcome: %+v", name, calls)
-				}
-				break
-			}
-			cancel()
-		}
-	}
 }

@@ -61,6 +61,12 @@ func (l *leaks) add(place string, bindings ...string) {
 	}
 }
 
+func (l *leaks) none() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.bindings) == 0
+}
+
 // mostLeaks bounds how many bindings one notice names.
 const mostLeaks = 32
 
@@ -88,16 +94,17 @@ func (l *leaks) notice(e *audit.Event, done string) *audit.Event {
 
 // recordLeaks puts on record what was found in what the call would have let out: one
 // notice, whatever it was. An outcome that cannot be explained is not sent.
-func (p *pass) recordLeaks(ctx context.Context, withheld bool) error {
-	done := "were redacted"
-	if withheld {
-		done = "the answer was withheld"
-	}
-	e := p.call.leaks.notice(p.event(audit.PhaseNotice), done)
-	if e == nil {
+func (p *pass) recordLeaks(ctx context.Context, seen *facts, v *verdict) error {
+	if p.call.leaks.none() {
 		return nil
 	}
-	return p.server.recordOnce(ctx, e)
+	done := "were redacted"
+	if v != nil && v.code == CodeSecretWithheld {
+		done = "the answer was withheld"
+	}
+	e := p.event(audit.PhaseNotice)
+	e.Call = seen.callID
+	return p.server.recordOnce(ctx, p.call.leaks.notice(e, done))
 }
 
 // strayLeak tells of a secret in a message that no call is known for, once for each

@@ -2,12 +2,10 @@ package safetool
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,66 +19,21 @@ import (
 // to the outcome record.
 type pass struct {
 	*flight
-	feature  *feature
-	call     *Call
-	args     audit.Args
-	decision audit.Decision
-	round    *state // the state that this round continues, nil in the first
-
-	raw         json.RawMessage // the arguments as sent
-	credentials []audit.Credential
-	lent        map[string]*secrets.Credential
-
-	inside    sync.Mutex // held while the handler's part of the pass runs
-	over      bool       // nothing of it may start any more
-	intended  bool       // the intent is on record
-	held      bool       // slots are taken
-	abandoned bool       // the handler outlived its timeout and holds the slots
-}
-
-// guarded runs work, which goes through the guards and ends in the handler, then
-// cleans what it answered, and records the outcome before anybody learns it. The
-// verdict is nil when res is to be sent.
-func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) (A, error), clean func(*cleaner, A) (R, error)) (res R, v *verdict) {
-	p.server.running.Begin()
-	defer p.server.running.End()
-	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
-	settled := false
-	defer func() {
-		if !settled { // runtime.Goexit, in what is not the handler: nobody can be answered any more
-			p.close()
-			p.settle(ctx, &verdict{status: audit.StatusPanic, code: CodeInternal, cause: errGoexit.Error(), problem: internalProblem()}, cleaner)
-		}
-	}()
-	answer, err := shielded(func() (A, error) { return work(ctx) })
-	p.close()
-	if err == nil {
-		res, err = shielded(func() (R, error) { return clean(cleaner, answer) })
-	}
-	if err != nil {
-		verdict := p.server.explain(ctx, err)
-		v = &verdict
-	}
-	v = p.withoutSecrets(v, cleaner)
-	failed := p.settle(ctx, v, cleaner)
-	settled = true
-	if failed != nil {
-		failed.problem.Reference = p.flight.call
-		v = failed
-	}
-	if v != nil {
-		var none R
-		res = none
-		p.asked = false
-	}
-	return res, v
+	facts
+	course
+	feature *feature
+	call    *Call
+	begun   time.Time
+	round   *state // the state that this round continues, nil in the first
+	asks    bool   // it ends in a question to the user
+	lent    map[string]*secrets.Credential
 }
 
 // withoutSecrets makes a verdict fit to leave. Where the policy says so, an answer that
 // held a secret becomes one that is withheld.
-func (p *pass) withoutSecrets(v *verdict, c *cleaner) *verdict {
+func (p *pass) withoutSecrets(v *verdict, c *cleaner, callID string) *verdict {
 	if v != nil && v.problem != nil {
-		v.problem = c.problem(v.problem, p.flight.call)
+		v.problem = c.problem(v.problem, callID)
 	}
 	if v != nil && v.wire != nil {
 		v.wire = c.wire(v.wire)
@@ -89,7 +42,7 @@ func (p *pass) withoutSecrets(v *verdict, c *cleaner) *verdict {
 	if len(c.redacted) == 0 || p.feature.policy.Leaks != RefuseLeaks {
 		return v
 	}
-	withheld := &verdict{status: audit.StatusWithheld, code: CodeSecretWithheld, problem: c.problem(withheldProblem(), p.flight.call)}
+	withheld := &verdict{status: audit.StatusWithheld, code: CodeSecretWithheld, problem: c.problem(withheldProblem(), callID)}
 	if v != nil {
 		withheld.cause, withheld.stack = v.cause, v.stack
 	}
@@ -108,66 +61,8 @@ func (f *flight) newPass(feature *feature, tool string) *pass {
 	}{}
 	p, c := &both.pass, &both.call
 	c.id, c.tool, c.principal, c.logger = f.call, tool, &f.caller.Principal, f.server.log
-	p.flight, p.feature, p.call = f, feature, c
+	p.flight, p.feature, p.call, p.callID, p.begun = f, feature, c, f.call, f.start
 	return p
-}
-
-// close ends the pass for everybody: a handler part that middleware left running
-// is waited for, and none begins later.
-func (p *pass) close() {
-	p.inside.Lock()
-	defer p.inside.Unlock()
-	p.over = true
-	p.call.end()
-	if p.held && !p.abandoned {
-		p.releaseSlots()
-	}
-}
-
-// shielded turns a panic of f into an error.
-func shielded[T any](f func() (T, error)) (res T, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			var none T
-			res, err = none, recovered(r)
-		}
-	}()
-	return f()
-}
-
-// settle records the outcome, on a context that the caller cannot cancel. Where it
-// cannot be recorded the answer is withheld.
-func (p *pass) settle(ctx context.Context, v *verdict, c *cleaner) *verdict {
-	e := p.event(audit.PhaseOutcome)
-	e.Args, e.Decision, e.Credentials = p.args, p.decision, p.credentials
-	e.Outcome = audit.Outcome{Status: audit.StatusOK, Bytes: c.bytes}
-	switch {
-	case v != nil:
-		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: p.flight.call, Cause: v.cause, Stack: v.stack}
-		if v.refused != nil {
-			e.Decision = audit.Decision{Effect: v.refused.effect, By: v.refused.by, Rule: v.refused.rule, Reason: v.problem.reason()}
-			if !p.intended {
-				e.Phase = audit.PhaseRefused
-			}
-		}
-	case p.asked:
-		e.Outcome.Status = audit.StatusInputRequired
-	case c.toolError:
-		e.Outcome.Status = audit.StatusToolError
-		e.Outcome.Cause = c.cause
-	}
-	if len(c.redacted) > 0 {
-		e.Outcome.Cause = joinText(e.Outcome.Cause, fmt.Sprintf("issued secrets were redacted from the answer: %v", c.redacted))
-	}
-	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, p.raw, p.feature.rules)
-	p.call.leaks.add("the record", p.server.redactEvent(e)...)
-	withheld := v != nil && v.code == CodeSecretWithheld
-	err := p.recordLeaks(context.WithoutCancel(ctx), withheld)
-	err = errors.Join(err, p.server.recordOnce(context.WithoutCancel(ctx), e))
-	if err == nil || (v != nil && !p.intended) {
-		return nil // a refusal stands whether or not it could be recorded
-	}
-	return &verdict{status: audit.StatusWithheld, code: CodeOutcomeUnrecorded, problem: unrecordedProblem()}
 }
 
 func joinText(a, b string) string {
@@ -184,6 +79,9 @@ func (p *pass) enter(arguments []byte) error {
 	if err := p.paced(caller); err != nil {
 		return err
 	}
+	if err := p.wanted(); err != nil {
+		return err
+	}
 	if !s.callerSlots.Acquire(caller, s.limits.CallerConcurrency) {
 		return busy("caller_concurrency", "You have too many calls running at once on this server.")
 	}
@@ -192,8 +90,7 @@ func (p *pass) enter(arguments []byte) error {
 		return busy("concurrency", fmt.Sprintf("Too many calls of %s are running at once.", p.feature.name))
 	}
 	p.held = true
-	p.args = audit.Args{Bytes: len(arguments)}
-	p.raw = arguments
+	p.submit(audit.Args{Bytes: len(arguments)}, arguments)
 	if most := p.feature.limits.ArgumentBytes; len(arguments) > most {
 		return refuse("limit", "argument_bytes", Problem{
 			Code: CodeArgumentsTooLarge, Category: CategoryCaller,
@@ -216,11 +113,6 @@ func busy(rule, message string) *refusal {
 	})
 }
 
-func (p *pass) releaseSlots() {
-	p.server.callerSlots.Release(p.caller.Principal.ID)
-	p.feature.running.Release()
-}
-
 // observes says that the server only records what it would have refused, and
 // records it.
 func (p *pass) observes(r *refusal) bool {
@@ -231,7 +123,7 @@ func (p *pass) observes(r *refusal) bool {
 	if p.decision.Effect == audit.EffectObserve {
 		reason = joinText(p.decision.Reason, reason)
 	}
-	p.decision = audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason}
+	p.decided(audit.Decision{Effect: audit.EffectObserve, By: r.by, Rule: r.rule, Reason: reason})
 	return true
 }
 
@@ -248,20 +140,6 @@ func (p *pass) approve() error {
 	})
 	r.effect = audit.EffectAsk
 	return r
-}
-
-// intend puts the intent on record. Without it nothing runs.
-func (p *pass) intend(ctx context.Context) error {
-	e := p.event(audit.PhaseIntent)
-	e.Args, e.Decision = p.args, p.decision
-	if err := p.server.recordOnce(ctx, e); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))
-		}
-		return &refusal{by: "audit", rule: "intent", effect: audit.EffectDeny, problem: auditProblem(), cause: err}
-	}
-	p.intended = true
-	return nil
 }
 
 // prepare issues the credentials of the policy to this call.
@@ -282,7 +160,7 @@ func (p *pass) prepare(ctx context.Context) error {
 		}
 		issued[name] = c
 		origin := c.Origin()
-		p.credentials = append(p.credentials, audit.Credential{
+		p.issued(audit.Credential{
 			Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires(),
 			Request: origin.Request, Role: origin.Role, Accessor: origin.Accessor,
 		})
@@ -345,8 +223,7 @@ func (p *pass) continues(requestState string, answers mcp.InputResponseMap) erro
 		}
 	}
 	p.round = st
-	p.flight.call = st.Call
-	p.call.id = st.Call
+	p.continued(st.Call)
 	return nil
 }
 
@@ -361,12 +238,12 @@ func (p *pass) inner() string {
 // ask seals the handler's state together with what the question is about.
 func (p *pass) ask(questions mcp.InputRequestMap, inner string) string {
 	st := &state{
-		Call: p.flight.call, Subject: p.caller.Principal.ID, Method: p.method, Name: p.name, Args: p.args.Digest,
+		Call: p.callID, Subject: p.caller.Principal.ID, Method: p.method, Name: p.name, Args: p.args.Digest,
 		Asked: slices.Sorted(maps.Keys(questions)), Expires: time.Now().Add(stateLifetime).Unix(), Inner: inner,
 	}
 	if p.round != nil {
 		st.Round = p.round.Round + 1
 	}
-	p.asked = true
+	p.asks = true
 	return p.server.states.sealState(st)
 }

@@ -21,10 +21,6 @@ type patience struct {
 	cancel context.CancelFunc
 }
 
-func newPatience(ctx context.Context, most time.Duration) *patience {
-	return &patience{Context: ctx, until: time.Now().Add(most)}
-}
-
 // Deadline implements context.Context.
 func (p *patience) Deadline() (time.Time, bool) {
 	p.mu.Lock()

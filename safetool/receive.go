@@ -37,25 +37,37 @@ func (s *Server) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			return f.dispatch(ctx, next, req)
 		case methodComplete:
 			return f.complete(ctx, next, req)
-		case methodListTools, methodListPrompts, methodListResources, methodListResourceTemplates:
-			return f.recorded(ctx, func() (mcp.Result, error) { return f.list(ctx, req) })
-		case methodSubscribe, methodUnsubscribe, methodSubscriptionsListen:
-			if err := f.admitSubscription(ctx, req); err != nil {
-				return nil, err
-			}
 		}
-		if method == methodPing || strings.HasPrefix(method, "notifications/") {
-			res, err := next(ctx, method, req)
-			return res, f.reworded(ctx, err, false)
+		// The handlers in Options.SDK run here, and whatever they do ends no goroutine of the SDK's.
+		res, err = apart(func() (mcp.Result, error) { return f.beside(ctx, next, req) })
+		if _, panics := err.(*panicked); panics || err == errGoexit { //nolint:errorlint // what beside returns has been worded
+			return nil, f.crashed(ctx, err)
 		}
-		return f.recorded(ctx, func() (mcp.Result, error) { return next(ctx, method, req) })
+		return res, err
 	}
+}
+
+// beside answers what is not guarded feature by feature.
+func (f *flight) beside(ctx context.Context, next mcp.MethodHandler, req mcp.Request) (mcp.Result, error) {
+	switch f.method {
+	case methodListTools, methodListPrompts, methodListResources, methodListResourceTemplates:
+		return f.recorded(ctx, func() (mcp.Result, error) { return f.list(ctx, req) })
+	case methodSubscribe, methodUnsubscribe, methodSubscriptionsListen:
+		if err := f.admitSubscription(ctx, req); err != nil {
+			return nil, err
+		}
+	}
+	if f.method == methodPing || strings.HasPrefix(f.method, "notifications/") {
+		res, err := next(ctx, f.method, req)
+		return res, f.reworded(ctx, err, false)
+	}
+	return f.recorded(ctx, func() (mcp.Result, error) { return next(ctx, f.method, req) })
 }
 
 // crashed records a panic outside of any handler of a tool, resource or prompt
 // and returns what the caller is told.
-func (f *flight) crashed(ctx context.Context, p *panicked) error {
-	v := f.server.explain(ctx, p)
+func (f *flight) crashed(ctx context.Context, err error) error {
+	v := f.server.explain(ctx, err)
 	e := f.event(audit.PhaseOutcome)
 	e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: f.call, Cause: v.cause, Stack: v.stack}
 	if err := f.server.recordDetached(ctx, e); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ func TestAHandlerNeverRunsWithoutARecordedIntent(t *testing.T) {
 	failures := map[string]func(audit.Event) error{
 		"error": func(audit.Event) error { return errors.New("disk full") },
 		"panic": func(audit.Event) error { panic("recorder") },
+		"exit":  func(audit.Event) error { runtime.Goexit(); return nil },
 	}
 	for what, failure := range failures {
 		for _, phase := range []audit.Phase{audit.PhaseIntent, audit.PhaseOutcome} {
@@ -56,6 +58,9 @@ func TestAHandlerNeverRunsWithoutARecordedIntent(t *testing.T) {
 					t.Errorf("answered: %s", dump(res))
 				}
 				want, code := int32(0), safetool.CodeAuditUnavailable
+				if what == "exit" {
+					code = safetool.CodeInternal
+				}
 				if phase == audit.PhaseOutcome {
 					want, code = 1, safetool.CodeOutcomeUnrecorded
 				}

@@ -61,6 +61,9 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	if err := p.authorize(ctx, arguments); err != nil {
 		return nil, err
 	}
+	if err := p.wanted(); err != nil {
+		return nil, err
+	}
 	p.call.arguments = arguments
 	request := p.requestFor(req)
 	handler := Handler(func(ctx context.Context, _ *Call) (*Result, error) {
@@ -82,7 +85,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	p.args = p.server.redactor.Args(raw, p.feature.rules, err == nil)
+	p.submit(p.server.redactor.Args(raw, p.feature.rules, err == nil), raw)
 	if err == nil {
 		return arguments, nil
 	}

@@ -115,8 +115,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// exits are the ways out that a handler of a tool has.
-var exits = map[string]func(ctx context.Context, req *mcp.CallToolRequest, s string) (*mcp.CallToolResult, any, error){
+// exitsOfATool are the exitsOfATool out that a handler of a tool has.
+var exitsOfATool = map[string]func(ctx context.Context, req *mcp.CallToolRequest, s string) (*mcp.CallToolResult, any, error){
 	"text": func(_ context.Context, _ *mcp.CallToolRequest, s string) (*mcp.CallToolResult, any, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s, Meta: mcp.Meta{s: s}}}}, nil, nil
 	},
@@ -220,8 +220,8 @@ func TestNoValueLeavesInAnyShapeByAnyExit(t *testing.T) {
 	t.Parallel()
 	all := shapes()
 	r := rand.New(rand.NewPCG(31, 32))
-	names := make([]string, 0, len(exits))
-	for name := range exits {
+	names := make([]string, 0, len(exitsOfATool))
+	for name := range exitsOfATool {
 		names = append(names, name)
 	}
 	turn := 0
@@ -250,7 +250,7 @@ func TestNoValueLeavesInAnyShapeByAnyExit(t *testing.T) {
 			}
 			policy := safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true, Secrets: map[string]secrets.Binding{"key": binding}}
 			var text string // of the call that is made
-			for name, exit := range exits {
+			for name, exit := range exitsOfATool {
 				safetool.AddTool(server, &mcp.Tool{Name: strings.ReplaceAll(name, " ", "_")}, policy,
 					func(ctx context.Context, req *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
 						return exit(ctx, req, text)
