@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/internal/bridge"
+	_ "github.com/safemcp/safemcp/serve" // whose door it is
 )
 
 var caller = bridge.Caller{Principal: access.NewPrincipal("bench", "caller"), Transport: "memory"}
@@ -23,7 +25,8 @@ type rig struct {
 	req    *mcp.CallToolRequest
 }
 
-func newRig(ctx context.Context, server *mcp.Server, guarded bool) (*rig, error) {
+// newRig connects the server, which answers at near, and a client at far.
+func newRig(ctx context.Context, server *mcp.Server, near, far mcp.Transport) (*rig, error) {
 	r := &rig{}
 	server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 		r.next = next
@@ -34,15 +37,10 @@ func newRig(ctx context.Context, server *mcp.Server, guarded bool) (*rig, error)
 			return next(ctx, method, req)
 		}
 	})
-	serverSide, clientSide := mcp.NewInMemoryTransports()
-	var transport mcp.Transport = serverSide
-	if guarded {
-		transport = bridge.Identified(serverSide, caller)
-	}
-	if _, err := server.Connect(ctx, transport, nil); err != nil {
+	if _, err := server.Connect(ctx, near, nil); err != nil {
 		return nil, err
 	}
-	client, err := mcp.NewClient(impl, nil).Connect(ctx, clientSide, nil)
+	client, err := mcp.NewClient(impl, nil).Connect(ctx, far, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +95,11 @@ func oursWith(ctx context.Context, trail audit.Recorder, at level) (*side, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRig(ctx, bridge.Open(s).SDK, true)
+	// In memory as safetooltest.NewClient has it: with our door in front of the server.
+	gate := bridge.Open(s)
+	near, far := net.Pipe()
+	door, _ := bridge.Door(gate, near, caller)
+	r, err := newRig(ctx, gate.SDK, door, &mcp.IOTransport{Reader: far, Writer: far})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +113,8 @@ func theirs(server func() (*mcp.Server, error), at level) func(context.Context) 
 		if err != nil {
 			return nil, err
 		}
-		r, err := newRig(ctx, s, false)
+		near, far := mcp.NewInMemoryTransports()
+		r, err := newRig(ctx, s, near, far)
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,9 @@ var comparisons = []*comparison{
 	cost("handler/addtool", [3]float64{0.20, 0.10, 0}, ours((*rig).throughHandler), theirs(typed, (*rig).throughHandler)),
 	// The same against a handler that reads and writes JSON and checks nothing.
 	cost("handler/rawjson", [3]float64{}, ours((*rig).throughHandler), theirs(raw, (*rig).throughHandler)),
-	// From the client to the server and back, in memory.
+	// From the client to the server and back, in memory: ours as safetooltest.NewClient
+	// connects it, behind the door that standard input and output have, and theirs over
+	// the SDK's own transports. The client is the SDK's on both sides.
 	cost("memory/addtool", [3]float64{0.85, 0, 0}, ours((*rig).throughClient), theirs(typed, (*rig).throughClient)),
 	// A server in a process of its own, over standard input and output.
 	cost("stdio/addtool", [3]float64{0.60, 0, 0}, overStdio("ours"), overStdio("theirs")),

@@ -16,7 +16,6 @@ import (
 
 	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
-	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
 
 // A client that does not take the answer to a line that was refused holds up neither
@@ -29,7 +28,7 @@ func TestAClientThatDoesNotReadDoesNotKeepTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), &StdioOptions{Drain: time.Millisecond})
+			w := initialized(t, newServer(t, &recorder{}, nil), &StdioOptions{Drain: time.Millisecond})
 			w.send("rubbish\n")
 			if err := end(w); err != nil {
 				t.Fatal(err)
@@ -73,7 +72,7 @@ func TestWhatWaitsForAClientThatDoesNotReadIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	in, out, done := &pings{}, &deaf{make(chan struct{})}, make(chan error, 1)
 	go func() {
-		done <- run(ctx, bridge.Open(newServer(t, &safetooltest.Recorder{}, nil)), in, out, options, nil)
+		done <- run(ctx, bridge.Open(newServer(t, &recorder{}, nil)), in, out, options, nil)
 	}()
 	const bound = mostRunning + 8 // and what is on its way to the count
 	for in.lines.Load() < mostUnwritten {
@@ -96,7 +95,7 @@ func TestWhatWaitsForAClientThatDoesNotReadIsBounded(t *testing.T) {
 // What was read before a signal is answered, though the SDK had not seen it.
 func TestLinesThatWereReadBeforeASignalAreAnswered(t *testing.T) {
 	t.Parallel()
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	w := initialized(t, newServer(t, &recorder{}, nil), nil)
 	ping := func(id string) string { return `{"jsonrpc":"2.0","id":` + id + `,"method":"ping"}` + "\n" }
 	w.send(ping("1") + ping("2") + ping("3") + "rubbish\n" + ping("4"))
 	w.receive() // one write is one read: all five are in
@@ -117,7 +116,7 @@ func TestLinesThatWereReadBeforeASignalAreAnswered(t *testing.T) {
 // it is recorded.
 func TestANotificationIsNeverAnswered(t *testing.T) {
 	t.Parallel()
-	trail := &safetooltest.Recorder{}
+	trail := &recorder{}
 	w := initialized(t, newServer(t, trail, nil), nil)
 	w.send(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":"x"}}` + "\n" +
 		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1.5}}` + "\n" +
@@ -142,7 +141,7 @@ func TestANotificationIsNeverAnswered(t *testing.T) {
 // The SDK says which version it does not know; the door keeps to what looks like one.
 func TestAVersionThatIsNoneIsNotEchoed(t *testing.T) {
 	t.Parallel()
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	w := initialized(t, newServer(t, &recorder{}, nil), nil)
 	for version, echoed := range map[string]bool{canary: false, "2099-01-01": true, "zzzz-zz-zz": false, "9999999999" + canary: false} {
 		w.send(`{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"` + version + `","io.modelcontextprotocol/clientCapabilities":{}}}}` + "\n")
 		r := w.receive()
@@ -163,7 +162,7 @@ func TestAMalformedAnswerFailsTheQuestion(t *testing.T) {
 	for _, bad := range []string{
 		`"result":{},"error":{"code":1,"message":"m"}`, `"error":{"code":"` + canary + `"}`, `"error":null`, `"result":{},"` + canary + `":1`, `"result":{},"params":{}`,
 	} {
-		w := wired(t, newServer(t, &safetooltest.Recorder{}, asks), nil)
+		w := wired(t, newServer(t, &recorder{}, asks), nil)
 		w.send(strings.Replace(handshake, `"capabilities":{}`, `"capabilities":{"elicitation":{}}`, 1))
 		w.receive()
 		w.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask"}}` + "\n")
@@ -196,7 +195,7 @@ func asks(s *safetool.Server) {
 // its place back.
 func TestSubscriptionsAreBounded(t *testing.T) {
 	t.Parallel()
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	w := initialized(t, newServer(t, &recorder{}, nil), nil)
 	listen := func(id int) string {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},%s}}`+"\n", id, attackMeta)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
-	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
 
 type cityArgs struct {
@@ -24,9 +23,9 @@ type cityArgs struct {
 }
 
 // weather is a server of a few tools.
-func weather(t testing.TB) (*safetool.Server, *safetooltest.Recorder) {
+func weather(t testing.TB) (*safetool.Server, *recorder) {
 	t.Helper()
-	trail := &safetooltest.Recorder{}
+	trail := &recorder{}
 	s, err := safetool.NewServer(&mcp.Implementation{Name: "weather", Version: "v1"}, &safetool.Options{Audit: trail})
 	if err != nil {
 		t.Fatal(err)

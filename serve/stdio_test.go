@@ -19,7 +19,6 @@ import (
 	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
-	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
 
 const handshake = `{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}` + "\n" +
@@ -209,7 +208,7 @@ func TestHostileLinesAreRefusedAndTheSessionLives(t *testing.T) {
 	for i, h := range hostile() {
 		t.Run(fmt.Sprintf("%d %s", i, h.rule), func(t *testing.T) {
 			t.Parallel()
-			trail := &safetooltest.Recorder{}
+			trail := &recorder{}
 			w := initialized(t, newServer(t, trail, nil), &StdioOptions{FrameBytes: 8000})
 			w.send(h.line + "\n")
 			r := w.receive()
@@ -248,7 +247,7 @@ func TestNoAnswerHasTheSDKsWords(t *testing.T) {
 		`{"jsonrpc":"2.0","id":7,"method":"completion/complete","params":{"ref":{"type":"` + canary + `"},"argument":{"name":"a","value":"b"}}}`,
 		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","inputResponses":{"q":{"` + canary + `":1}}}}`,
 	} {
-		w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+		w := initialized(t, newServer(t, &recorder{}, nil), nil)
 		w.send(line + "\n")
 		if r := w.receive(); strings.Contains(r.line, canary) || strings.Contains(r.line, "unmarshal") || strings.Contains(r.line, "jsonrpc2") {
 			t.Errorf("%s\nwas answered %s", line, r.line)
@@ -258,7 +257,7 @@ func TestNoAnswerHasTheSDKsWords(t *testing.T) {
 
 func TestWhatIsUnusualAndRightIsTaken(t *testing.T) {
 	t.Parallel()
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	w := initialized(t, newServer(t, &recorder{}, nil), nil)
 	for line, id := range map[string]string{
 		" \t{ \"method\" : \"ping\" , \"id\" : 1 , \"jsonrpc\" : \"2.0\" } \r":                                    "1",
 		`{"jsonrpc":"2.0","id":"","method":"ping"}`:                                                               `""`,
@@ -299,7 +298,7 @@ func TestNoTextOfTheJSONTestSuiteEndsTheSession(t *testing.T) {
 	if err != nil || len(texts) < 100 {
 		t.Fatalf("%d texts, %v", len(texts), err)
 	}
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, nil), nil)
+	w := initialized(t, newServer(t, &recorder{}, nil), nil)
 	go func() {
 		for i, text := range texts {
 			line := bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\n"), nil), []byte("\r"), nil)
@@ -341,7 +340,7 @@ func TestCallsThatRunAreAnsweredBeforeTheEnd(t *testing.T) {
 			t.Parallel()
 			const calls = 10
 			running, release := make(chan string), make(chan struct{})
-			trail := &safetooltest.Recorder{}
+			trail := &recorder{}
 			w := initialized(t, newServer(t, trail, slow(running, release)), nil)
 			for i := range calls {
 				w.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"slow"}}`+"\n", i))
@@ -381,7 +380,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan string), make(chan struct{})
 	defer close(release)
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, slow(running, release)), nil)
+	w := initialized(t, newServer(t, &recorder{}, slow(running, release)), nil)
 	w.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}` + "\n")
 	<-running
 	w.signals <- os.Interrupt
@@ -397,7 +396,7 @@ func TestTheDrainIsBounded(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan string), make(chan struct{})
 	defer close(release)
-	trail := &safetooltest.Recorder{}
+	trail := &recorder{}
 	w := initialized(t, newServer(t, trail, slow(running, release)), &StdioOptions{Drain: time.Millisecond})
 	w.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}` + "\n")
 	<-running
@@ -418,7 +417,7 @@ func TestTheDrainIsBounded(t *testing.T) {
 func TestAQuestionNobodyCanAnswerFailsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	asked := make(chan error, 1)
-	w := wired(t, newServer(t, &safetooltest.Recorder{}, func(s *safetool.Server) {
+	w := wired(t, newServer(t, &recorder{}, func(s *safetool.Server) {
 		safetool.AddTool(s, &mcp.Tool{Name: "ask"}, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true},
 			func(ctx context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 				_, err := req.Session.Elicit(ctx, &mcp.ElicitParams{Message: "Sure?", RequestedSchema: map[string]any{"type": "object"}})
@@ -449,7 +448,7 @@ func TestAQuestionNobodyCanAnswerFailsAtTheEnd(t *testing.T) {
 func TestAnIDInUseIsRefused(t *testing.T) {
 	t.Parallel()
 	running, release := make(chan string), make(chan struct{})
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, slow(running, release)), nil)
+	w := initialized(t, newServer(t, &recorder{}, slow(running, release)), nil)
 	w.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}` + "\n")
 	<-running
 	w.send(`{"jsonrpc":"2.0","id":1,"method":"ping"}` + "\n")
@@ -464,7 +463,7 @@ func TestAnIDInUseIsRefused(t *testing.T) {
 
 func TestACancelledCallIsAnsweredOrLeftAndItsIDIsFree(t *testing.T) {
 	t.Parallel()
-	w := initialized(t, newServer(t, &safetooltest.Recorder{}, func(s *safetool.Server) {
+	w := initialized(t, newServer(t, &recorder{}, func(s *safetool.Server) {
 		safetool.AddTool(s, &mcp.Tool{Name: "wait"}, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true},
 			func(ctx context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 				<-ctx.Done()
@@ -483,7 +482,7 @@ func TestACancelledCallIsAnsweredOrLeftAndItsIDIsFree(t *testing.T) {
 
 func TestAFloodOfRefusalsIsCountedNotListed(t *testing.T) {
 	t.Parallel()
-	trail := &safetooltest.Recorder{}
+	trail := &recorder{}
 	w := initialized(t, newServer(t, trail, nil), nil)
 	const lines = 500
 	go func() {
@@ -518,7 +517,7 @@ func TestAFloodOfRefusalsIsCountedNotListed(t *testing.T) {
 
 func TestNothingIsServedWhoseStartCannotBeRecorded(t *testing.T) {
 	t.Parallel()
-	trail := &safetooltest.Recorder{Fail: func(e audit.Event) error {
+	trail := &recorder{Fail: func(e audit.Event) error {
 		if e.Decision.Rule == "start" {
 			return errors.New("disk full")
 		}

@@ -5,6 +5,7 @@ package bridge
 
 import (
 	"context"
+	"io"
 	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
@@ -117,6 +118,11 @@ type CallSpec struct {
 // WithCall returns a context that a Call of this kind is in, and the function
 // that ends the call as its answer does. The package safetool sets it.
 var WithCall func(context.Context, CallSpec) (context.Context, func())
+
+// Door puts the door of standard input and output in front of a server, on any pair of
+// streams: the transport to connect the gate's server to, and what is to be called when
+// it has ended. The package serve sets it.
+var Door func(gate Gate, streams io.ReadWriter, caller Caller) (transport mcp.Transport, ended func())
 
 // Strict says whether a message passes the strict parse of the front doors. The package
 // serve sets it, for benchmarks.

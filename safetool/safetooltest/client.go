@@ -2,6 +2,7 @@ package safetooltest
 
 import (
 	"context"
+	"net"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
+	_ "github.com/safemcp/safemcp/serve" // whose door it is
 )
 
 // ClientOptions say who a test's client is. The zero value is a tester without
@@ -29,7 +31,7 @@ type ClientOptions struct {
 func Tester() access.Principal { return access.NewPrincipal("test", "tester") }
 
 // NewClient connects a client of the SDK to the server, in memory, with every
-// guard of the server in between. At most one options value is taken. Client and
+// guard of the server in between, and the door that serve.Stdio has. At most one options value is taken. Client and
 // connection are closed when the test ends. A failure to connect fails the test.
 func NewClient(t testing.TB, server *safetool.Server, options ...*ClientOptions) *mcp.ClientSession {
 	t.Helper()
@@ -48,20 +50,28 @@ func NewClient(t testing.TB, server *safetool.Server, options ...*ClientOptions)
 	if err := gate.Start(ctx, "memory"); err != nil {
 		t.Fatalf("the server did not start: %v", err)
 	}
-	serverSide, clientSide := mcp.NewInMemoryTransports()
-	serving, err := gate.SDK.Connect(ctx, bridge.Identified(serverSide, bridge.Caller{Principal: o.Principal, Transport: "memory"}), nil)
+	near, far := net.Pipe()
+	door, ended := bridge.Door(gate, near, bridge.Caller{Principal: o.Principal, Transport: "memory"})
+	serving, err := gate.SDK.Connect(ctx, door, nil)
 	if err != nil {
 		t.Fatalf("connecting the server: %v", err)
 	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = serving.Wait()
+		_ = near.Close()
+		ended()
+	}()
 	client := mcp.NewClient(&mcp.Implementation{Name: "safetooltest", Version: "v0"}, o.SDK)
-	session, err := client.Connect(ctx, clientSide, &mcp.ClientSessionOptions{ProtocolVersion: o.ProtocolVersion})
+	session, err := client.Connect(ctx, &mcp.IOTransport{Reader: far, Writer: far}, &mcp.ClientSessionOptions{ProtocolVersion: o.ProtocolVersion})
 	if err != nil {
 		_ = serving.Close()
 		t.Fatalf("connecting the client: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = session.Close() // the server's side ends with it
-		_ = serving.Wait()
+		<-over
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
 		_ = gate.Stop(ctx, "memory", "the test ended")
