@@ -9,7 +9,7 @@ package postgrestest
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -19,8 +19,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
+
+	"github.com/safemcp/safemcp/internal/harness"
 )
 
 // A Server is a PostgreSQL process. Its methods end the test where something does not
@@ -29,7 +30,7 @@ type Server struct {
 	Host, Port string // on loopback
 	Password   string // of the superuser, "postgres"
 
-	t   testing.TB
+	t   harness.T
 	bin string
 	dir string
 	cmd *exec.Cmd
@@ -38,9 +39,9 @@ type Server struct {
 const patience = 60 * time.Second
 
 // Start starts a PostgreSQL and ends it with the test.
-func Start(t testing.TB) *Server {
+func Start(t harness.T) *Server {
 	t.Helper()
-	bin, err := programs()
+	bin, err := Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +88,9 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// programs finds PostgreSQL's programs: in the PATH, or where Debian puts them.
-func programs() (string, error) {
+// Programs returns the directory of PostgreSQL's programs: in the PATH, or where Debian
+// puts them. The error says how to get them.
+func Programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
@@ -96,13 +98,13 @@ func programs() (string, error) {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		return "", fmt.Errorf("postgrestest: PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql")
+		return "", errors.New("PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql") //nolint:staticcheck // a name begins it
 	}
 	slices.Sort(found)
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-func freePort(t testing.TB) string {
+func freePort(t harness.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

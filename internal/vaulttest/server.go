@@ -24,10 +24,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/safemcp/safemcp/internal/harness"
 )
 
 // A Server is a Vault process. Its methods end the test where something does not work.
@@ -38,7 +39,7 @@ type Server struct {
 	// RootToken may do everything.
 	RootToken string
 
-	t       testing.TB
+	t       harness.T
 	program string
 	dir     string
 	key     string // that unseals it
@@ -52,12 +53,31 @@ const patience = 60 * time.Second
 // Start starts a Vault that is unsealed and has an audit device, and ends it with the
 // test. It builds the program where that is not there yet, which takes minutes: "make
 // vault" does it beforehand.
-func Start(t testing.TB) *Server {
+func Start(t harness.T) *Server {
 	t.Helper()
 	program, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return StartProgram(t, program)
+}
+
+// Program returns the path of a Vault that is there: the one that "make vault" has built,
+// or one in the PATH. The error says how to get one.
+func Program() (string, error) {
+	name := filepath.Join(root(), ".cache", "vault", "vault")
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		return name, nil
+	}
+	if name, err := exec.LookPath("vault"); err == nil {
+		return name, nil
+	}
+	return "", errors.New("Vault is needed and was not found. In this repository: make vault, which builds it and takes some minutes; or put the program vault into the PATH") //nolint:staticcheck // a name begins it
+}
+
+// StartProgram is Start with that program.
+func StartProgram(t harness.T, program string) *Server {
+	t.Helper()
 	s := &Server{t: t, program: program, dir: t.TempDir(), client: &http.Client{Timeout: patience, Transport: &http.Transport{}}}
 	t.Cleanup(s.end)
 	s.configure()
@@ -73,9 +93,14 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-var built = sync.OnceValues(func() (string, error) {
+// root is the repository's.
+func root() string {
 	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "..", "..")
+	return filepath.Join(filepath.Dir(here), "..", "..")
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	root := root()
 	lock := flock.New(filepath.Join(root, ".cache", "vault.lock"))
 	if err := os.MkdirAll(filepath.Join(root, ".cache"), 0o700); err != nil {
 		return "", fmt.Errorf("vaulttest: %w", err)
