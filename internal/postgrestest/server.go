@@ -153,7 +153,7 @@ func (s *Server) wait() {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := s.query("SELECT 1"); err == nil {
+		if _, err := s.query("postgres", "SELECT 1"); err == nil {
 			return
 		}
 		select {
@@ -164,8 +164,8 @@ func (s *Server) wait() {
 	}
 }
 
-func (s *Server) query(sql string) (string, error) {
-	cmd := s.command("psql", "-h", s.Host, "-p", s.Port, "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-X", "-A", "-t", "-c", sql)
+func (s *Server) query(database, sql string) (string, error) {
+	cmd := s.command("psql", "-h", s.Host, "-p", s.Port, "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-X", "-A", "-t", "-c", sql)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
@@ -173,7 +173,13 @@ func (s *Server) query(sql string) (string, error) {
 // Run runs a statement as the superuser, and returns what it answered, a line a row.
 func (s *Server) Run(sql string) string {
 	s.t.Helper()
-	out, err := s.query(sql)
+	return s.In("postgres", sql)
+}
+
+// In is Run in another database than "postgres".
+func (s *Server) In(database, sql string) string {
+	s.t.Helper()
+	out, err := s.query(database, sql)
 	if err != nil {
 		s.t.Fatalf("postgrestest: %v: %s", err, out)
 	}

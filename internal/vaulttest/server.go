@@ -55,11 +55,17 @@ const patience = 60 * time.Second
 // vault" does it beforehand.
 func Start(t harness.T) *Server {
 	t.Helper()
+	return StartProgram(t, Build(t))
+}
+
+// Build returns the path of the program, which it builds where it is not there yet.
+func Build(t harness.T) string {
+	t.Helper()
 	program, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return StartProgram(t, program)
+	return program
 }
 
 // Program returns the path of a Vault that is there: the one that "make vault" has built,
