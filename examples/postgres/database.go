@@ -12,18 +12,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/secrets"
 )
 
-// connections is how many a role has open at most. The role's own CONNECTION LIMIT is
-// twice that: one that was closed here may live on for a moment there.
-const connections = 4
+// statements is how many run at the same time, for all callers, and patience how long one
+// waits for its turn. The CONNECTION LIMIT of a role is twice that number: a connection
+// that was closed here may live on for a moment there.
+const (
+	statements = 8
+	patience   = 20 * time.Second
+)
 
 // A database is one PostgreSQL, which is read with whatever role a credential gives. It
 // is safe for concurrent use.
 type database struct {
 	base  *pgxpool.Config // without a user and a password
 	pools *secrets.Pool[*pgxpool.Pool]
+	slots chan struct{} // one for each statement that runs
 }
 
 // openDatabase takes an address as "postgres://db.example.org:5432/shop?sslmode=verify-full".
@@ -62,9 +68,9 @@ func openDatabase(address string, timeout time.Duration) (*database, error) {
 	}
 	c.ConnectTimeout = 5 * time.Second
 	c.DefaultQueryExecMode, c.StatementCacheCapacity, c.DescriptionCacheCapacity = pgx.QueryExecModeExec, 0, 0 // nothing outlives DISCARD ALL
-	base.MaxConns, base.MinConns, base.MinIdleConns = connections, 0, 0
+	base.MaxConns, base.MinConns, base.MinIdleConns = statements, 0, 0
 	base.MaxConnIdleTime, base.MaxConnLifetime = time.Minute, 30*time.Minute
-	d := &database{base: base}
+	d := &database{base: base, slots: make(chan struct{}, statements)}
 	d.pools = secrets.NewPool(d.open, (*pgxpool.Pool).Close)
 	return d, nil
 }
@@ -89,6 +95,9 @@ func private(c *pgx.ConnConfig) bool {
 // open makes the pool of one generation of a credential, and looks at the role before
 // anything is done with it.
 func (d *database) open(ctx context.Context, c *secrets.Credential) (*pgxpool.Pool, error) {
+	if end := c.Expires(); !end.IsZero() && time.Now().After(end) {
+		return nil, fmt.Errorf("%w: its lease has ended", secrets.ErrRejected)
+	}
 	config := d.base.Copy()
 	for field, set := range map[string]*string{"username": &config.ConnConfig.User, "password": &config.ConnConfig.Password} {
 		value, _ := c.Field(field)
@@ -107,6 +116,28 @@ func (d *database) open(ctx context.Context, c *secrets.Credential) (*pgxpool.Po
 	return pool, nil
 }
 
+// inTurn lets a few calls run at the same time and has the others wait, before they are
+// lent a role: the lease of one that is held by who waits would end unused. It is a
+// safetool.Middleware.
+func (d *database) inTurn(next safetool.Handler) safetool.Handler {
+	return func(ctx context.Context, call *safetool.Call) (*safetool.Result, error) {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+			return next(ctx, call)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+			return nil, &safetool.Problem{
+				Code: safetool.CodeBusy, Category: safetool.CategoryServer, Retry: true,
+				Message: "The database is busy with other statements. Nothing was done.", Hint: "Try again later.",
+			}
+		}
+	}
+}
+
 // close ends every connection, within a while.
 func (d *database) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -114,13 +145,18 @@ func (d *database) close() error {
 	return d.pools.Close(ctx)
 }
 
-// read runs one SELECT with the credential's role. Where the role has gone, and nothing
-// was read, another takes its place and the statement is run once more.
+// read runs one SELECT with the credential's role. Where the role has gone, the statement
+// is run again with the one that takes its place.
 func (d *database) read(ctx context.Context, c *secrets.Credential, s statement) (out *answer, err error) {
-	err = d.pools.Do(ctx, c, func(ctx context.Context, pool *pgxpool.Pool) error {
-		out, err = readFrom(ctx, pool, s)
-		return refusedRole(err)
-	})
+	for range 2 { // the second time where the new role's lease, too, ended just then
+		err = d.pools.Do(ctx, c, func(ctx context.Context, pool *pgxpool.Pool) error {
+			out, err = readFrom(ctx, pool, s)
+			return refusedRole(err)
+		})
+		if !errors.Is(err, secrets.ErrRejected) {
+			break
+		}
+	}
 	return out, err
 }
 

@@ -102,7 +102,10 @@ func serveDatabase(ctx context.Context, s *settings) (err error) {
 func newServer(trail audit.Recorder, broker *secrets.Broker, d *database, role string) (*safetool.Server, error) {
 	server, err := safetool.NewServer(
 		&mcp.Implementation{Name: "postgres", Version: "v0.1.0"},
-		&safetool.Options{Audit: trail, Secrets: broker, Explain: explain, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		&safetool.Options{
+			Audit: trail, Secrets: broker, Explain: explain, Middleware: []safetool.Middleware{d.inTurn},
+			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/internal/vaulttest"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/safetool/safetooltest"
@@ -32,9 +33,8 @@ func TestMain(m *testing.M) {
 // A guarded is the server as main makes it, over a stage of its own.
 type guarded struct {
 	*stage
-	server *safetool.Server
 	trail  *safetooltest.Recorder
-	broker *secrets.Broker
+	server *safetool.Server
 	client *mcp.ClientSession
 	end    func() // closes all of it; the test's end does, too
 }
@@ -46,7 +46,16 @@ func serving(t *testing.T, lease string, timeout time.Duration) *guarded {
 
 func servingOn(t *testing.T, s *stage, timeout time.Duration) *guarded {
 	t.Helper()
-	g := &guarded{stage: s, trail: &safetooltest.Recorder{}}
+	trail := &safetooltest.Recorder{}
+	g := recording(t, s, trail, timeout)
+	g.trail = trail
+	return g
+}
+
+// recording is a server with that recorder.
+func recording(t *testing.T, s *stage, trail audit.Recorder, timeout time.Duration) *guarded {
+	t.Helper()
+	g := &guarded{stage: s}
 	provider, err := vault.New(g.vault.Address, &vault.Options{
 		Login:        vault.AppRole(vault.AppRoleOptions{RoleID: g.roleID, SecretID: secrets.NewSecret([]byte(g.secretID))}),
 		ToolPolicies: func(string) []string { return []string{toolPolicyName} },
@@ -54,12 +63,12 @@ func servingOn(t *testing.T, s *stage, timeout time.Duration) *guarded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.broker = secrets.NewBroker(provider, nil)
+	broker := secrets.NewBroker(provider, nil)
 	database, err := openDatabase(g.address, timeout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.server, err = newServer(g.trail, g.broker, database, vaultRole); err != nil {
+	if g.server, err = newServer(trail, broker, database, vaultRole); err != nil {
 		t.Fatal(err)
 	}
 	g.client = safetooltest.NewClient(t, g.server)
@@ -71,7 +80,7 @@ func servingOn(t *testing.T, s *stage, timeout time.Duration) *guarded {
 		ended = true
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()
-		for _, close := range []func() error{database.close, func() error { return g.broker.Close(ctx) }, func() error { return provider.Close(ctx) }} {
+		for _, close := range []func() error{database.close, func() error { return broker.Close(ctx) }, func() error { return provider.Close(ctx) }} {
 			if err := close(); err != nil {
 				t.Error(err)
 			}
@@ -135,7 +144,7 @@ func TestWhatIsAskedIsAnswered(t *testing.T) {
 		{"query", `{"sql":"` + strings.Repeat("x", 4001) + `"}`, "at most 4000"},
 		{"query", `{"sql":"SELECT 1","params":["` + strings.Repeat("1\",\"", 21) + `"]}`, "at most 20"},
 		{"query", `{"sql":"SELECT repeat('x', 300000)"}`, "more than the 262144 bytes"},
-		{"query", `{"sql":"SELECT repeat('x', 300000000)"}`, "more than the 262144 bytes"},
+		{"query", `{"sql":"SELECT repeat('x', 30000000)"}`, "more than the 262144 bytes"},
 	} {
 		if said, isError := g.call(t, c.tool, c.arguments); !isError || !strings.Contains(said, c.says) {
 			t.Errorf("%s %.100s: %v %.300s", c.tool, c.arguments, isError, said)
