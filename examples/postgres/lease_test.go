@@ -88,13 +88,6 @@ func generations(g *guarded) int {
 	return len(versions)
 }
 
-// nothingIsLeft waits until Vault has no lease of ours and PostgreSQL no user.
-func (s *stage) nothingIsLeft() {
-	s.vault.Until("no lease and no user is left", func() bool {
-		return len(s.vault.List("sys/leases/lookup/database/creds/"+vaultRole)) == 0 && s.postgres.Run("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'v-%'") == "0"
-	})
-}
-
 // A lease that somebody revokes between two calls costs nobody a call, however the role
 // is taken away.
 func TestARevokedRoleIsReplacedWithinTheCall(t *testing.T) {

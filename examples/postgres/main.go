@@ -52,7 +52,11 @@ func run(ctx context.Context) error {
 	if *serving || os.Getenv("VAULT_ADDR") != "" {
 		return serveDatabase(ctx, &s)
 	}
-	return nil
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return session(ctx, os.Stdout, program)
 }
 
 // settings are what the flags say.
