@@ -43,10 +43,6 @@ func openDatabase(address string, timeout time.Duration) (*database, error) {
 		return nil, errors.New("-database is no address of the form postgres://db.example.org:5432/shop?sslmode=verify-full") // err may quote a password
 	}
 	c := base.ConnConfig
-	given, err := pgx.ParseConfig("postgres://nobody@localhost")
-	if err != nil {
-		return nil, err
-	}
 	switch {
 	case c.Password != "":
 		return nil, errors.New("-database, or what PostgreSQL's own variables add to it, has a password: the user and the password come from Vault")
@@ -55,16 +51,15 @@ func openDatabase(address string, timeout time.Duration) (*database, error) {
 	case !private(c):
 		return nil, errors.New("-database is not on this machine, and the way to it is not encrypted to a server that is known: add sslmode=verify-full, and sslrootcert=FILE where its certificate is not one that this system trusts")
 	}
-	// Of what PostgreSQL's own variables may set, nothing that a session starts with.
-	c.RuntimeParams = given.RuntimeParams
-	for name, value := range map[string]string{
+	// All that a session begins with: nothing of it comes from the address or from
+	// PostgreSQL's own variables.
+	c.RuntimeParams = map[string]string{
 		"application_name":                    "safemcp-postgres",
+		"client_encoding":                     "UTF8",
 		"default_transaction_read_only":       "on",
 		"statement_timeout":                   milliseconds(timeout),
 		"lock_timeout":                        milliseconds(min(timeout, time.Second)),
 		"idle_in_transaction_session_timeout": milliseconds(2 * timeout),
-	} {
-		c.RuntimeParams[name] = value
 	}
 	c.ConnectTimeout = 5 * time.Second
 	c.DefaultQueryExecMode, c.StatementCacheCapacity, c.DescriptionCacheCapacity = pgx.QueryExecModeExec, 0, 0 // nothing outlives DISCARD ALL

@@ -52,13 +52,3 @@ func TestTheSession(t *testing.T) {
 		t.Errorf("a process runs on:\n%s", ps)
 	}
 }
-
-// A program that is missing is told with the command that brings it.
-func TestWhatIsMissingIsSaid(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	err := session(t.Context(), &strings.Builder{}, "none")
-	if err == nil {
-		t.Fatal("a session without programs ended well")
-	}
-	t.Log(err)
-}
