@@ -101,7 +101,7 @@ func TestNoStatementWritesOrLeavesItsTransaction(t *testing.T) {
 		"SELECT lo_export(1, '/tmp/out')":                                             "permission denied",
 		"SELECT pg_file_write('x', 'y', false)":                                       "SQLSTATE 42883",
 		"SELECT dblink_connect('host=127.0.0.1 port=" + port + " user=x password=x')": "permission denied",
-		"SELECT * FROM dblink('host=127.0.0.1 port=" + port + " user=x password=x', 'SELECT 1') AS t (a int)": "permission denied",
+		"SELECT a FROM dblink('host=127.0.0.1 port=" + port + " user=x password=x', 'SELECT 1') AS t (a int)": "permission denied",
 		"SELECT pg_reload_conf()": "permission denied", "SELECT pg_rotate_logfile()": "permission denied", "SELECT pg_switch_wal()": "permission denied",
 		"SELECT pg_create_restore_point('x')": "permission denied", "SELECT * FROM pg_hba_file_rules": "permission denied",
 		"SELECT rolpassword FROM pg_authid": "permission denied", "SELECT * FROM pg_shadow": "permission denied", "SELECT * FROM pg_file_settings": "permission denied",

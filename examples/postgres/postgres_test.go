@@ -80,8 +80,8 @@ func recording(t *testing.T, s *stage, trail audit.Recorder, timeout time.Durati
 		ended = true
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
 		defer cancel()
-		for _, close := range []func() error{database.close, func() error { return broker.Close(ctx) }, func() error { return provider.Close(ctx) }} {
-			if err := close(); err != nil {
+		for _, closer := range []func() error{database.close, func() error { return broker.Close(ctx) }, func() error { return provider.Close(ctx) }} {
+			if err := closer(); err != nil {
 				t.Error(err)
 			}
 		}

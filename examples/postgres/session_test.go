@@ -16,7 +16,7 @@ import (
 func TestTheSession(t *testing.T) {
 	vaulttest.Build(t)
 	// Not t.TempDir, which root alone may enter, and PostgreSQL does not run as root.
-	dir, err := os.MkdirTemp("", "session")
+	dir, err := os.MkdirTemp("", "session") //nolint:usetesting // as above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ const (
 // declare stands before every statement.
 const declare = "DECLARE answer NO SCROLL CURSOR FOR "
 
-// A statement is one SELECT and the values of $1, $2, …
+// A statement is one SELECT and the values of its parameters.
 type statement struct {
 	sql    string
 	params []string
@@ -87,7 +87,7 @@ func (s statement) read(ctx context.Context, c *pgconn.PgConn) (out *answer, err
 
 // begin begins a transaction, and asks what can be asked only of a role that is there.
 func begin(ctx context.Context, c *pgconn.PgConn) error {
-	sql := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT current_user"
+	sql := "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ; SELECT current_user"
 	if c.TxStatus() != 'I' {
 		sql = "ROLLBACK; " + sql
 	}

@@ -47,7 +47,7 @@ func Start(t harness.T) *Server {
 	}
 	// The socket's path must be short, and the directory another user's where root
 	// runs the test, since PostgreSQL does not run as root.
-	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // as above
+	dir, err := os.MkdirTemp("", "pg")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func Programs() (string, error) {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		return "", errors.New("PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql") //nolint:staticcheck // a name begins it
+		return "", errors.New("PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql")
 	}
 	slices.Sort(found)
 	return filepath.Dir(found[len(found)-1]), nil

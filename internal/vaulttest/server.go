@@ -101,7 +101,7 @@ func StartProgram(t harness.T, program string) *Server {
 
 // root is the repository's.
 func root() string {
-	_, here, _, _ := runtime.Caller(0)
+	_, here, _, _ := runtime.Caller(0) //nolint:dogsled // the file alone is of interest
 	return filepath.Join(filepath.Dir(here), "..", "..")
 }
 
