@@ -23,22 +23,25 @@ import (
 // looks at what is allocated.
 func TestNoLongValueIsReadIntoMemory(t *testing.T) {
 	p := postgrestest.Start(t)
-	c, err := pgconn.Connect(t.Context(), fmt.Sprintf("postgres://postgres:%s@%s/postgres?sslmode=disable", p.Password, net.JoinHostPort(p.Host, p.Port)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := fmt.Sprintf("postgres://postgres:%s@%s/postgres?sslmode=disable", p.Password, net.JoinHostPort(p.Host, p.Port))
 	const long = 64 << 20
 	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err = statement{sql: fmt.Sprintf("SELECT repeat('x', %d)", long)}.read(t.Context(), c)
-	runtime.ReadMemStats(&after)
-	if !errors.Is(err, errTooLarge) || !c.IsClosed() {
-		t.Errorf("%v; closed: %v", err, c.IsClosed())
+	for _, sql := range []string{"SELECT repeat('x', %d)", "SELECT repeat('x', %d)::int"} { // a row, and an error that quotes it
+		c, err := pgconn.Connect(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&before)
+		_, err = statement{sql: fmt.Sprintf(sql, long)}.read(t.Context(), c)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, errTooLarge) || !c.IsClosed() {
+			t.Errorf("%s: %v; closed: %v", sql, err, c.IsClosed())
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > long/4 {
+			t.Errorf("%s: %d bytes were allocated for a value that is not answered", sql, n)
+		}
+		<-c.CleanupDone()
 	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > long/4 {
-		t.Errorf("%d bytes were allocated for a value that is not answered", n)
-	}
-	<-c.CleanupDone()
 }
 
 // However many call, a few have a role at a time; who leaves does not wait on.

@@ -34,7 +34,7 @@ func explain(err error) *safetool.Problem {
 	case errors.Is(err, errTooLarge):
 		return &safetool.Problem{
 			Code: safetool.CodeResultTooLarge, Category: safetool.CategoryCaller,
-			Message: fmt.Sprintf("The first row alone has more than the %d bytes that an answer may have.", mostBytes),
+			Message: fmt.Sprintf("The first row alone, or what is said of it, has more than the %d bytes that an answer may have.", mostBytes),
 			Hint:    "Select fewer columns, or a part of the long ones, as left(body, 200).",
 		}
 	case errors.As(err, &said):

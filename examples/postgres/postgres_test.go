@@ -145,6 +145,8 @@ func TestWhatIsAskedIsAnswered(t *testing.T) {
 		{"query", `{"sql":"SELECT 1","params":["` + strings.Repeat("1\",\"", 21) + `"]}`, "at most 20"},
 		{"query", `{"sql":"SELECT repeat('x', 300000)"}`, "more than the 262144 bytes"},
 		{"query", `{"sql":"SELECT repeat('x', 30000000)"}`, "more than the 262144 bytes"},
+		{"query", `{"sql":"SELECT repeat('x', 30000000)::int"}`, "more than the 262144 bytes"},
+		{"query", `{"sql":"SELECT repeat('x', 100000)::int"}`, "xxx… (SQLSTATE 22P02"},
 	} {
 		if said, isError := g.call(t, c.tool, c.arguments); !isError || !strings.Contains(said, c.says) {
 			t.Errorf("%s %.100s: %v %.300s", c.tool, c.arguments, isError, said)

@@ -33,7 +33,7 @@ type answer struct {
 }
 
 // Errors of a statement that are not PostgreSQL's.
-var errTooLarge = errors.New("the first row has more bytes than an answer may have")
+var errTooLarge = errors.New("the first row, or what is said of it, has more bytes than an answer may have")
 
 // A wrongCount says that a statement has another number of parameters than were given.
 type wrongCount struct{ has, given int }
@@ -46,6 +46,7 @@ func (w *wrongCount) Error() string {
 // type, and the caller reads nothing of it.
 type failed struct{ *pgconn.PgError }
 
+func (f *failed) Error() string { return shortened(f.PgError.Error()) }
 func (f *failed) Unwrap() error { return f.PgError }
 
 // read runs the statement in a transaction of its own that is rolled back, and leaves the
@@ -69,10 +70,17 @@ func (s statement) read(ctx context.Context, c *pgconn.PgConn) (out *answer, err
 			err = rerr
 		}
 	}()
+	// A message is put into memory whole before anything can be counted: a row, and an
+	// error too, which may quote a value of any length.
+	c.Frontend().SetMaxBodyLen(mostBytes + 64<<10)
 	if err := begin(ctx, c); err != nil {
 		return nil, err
 	}
 	out, err = s.fetch(ctx, c)
+	var long *pgproto3.ExceededMaxBodyLenErr
+	if errors.As(err, &long) {
+		return nil, errTooLarge
+	}
 	var said *pgconn.PgError
 	if !errors.As(err, &said) || c.IsClosed() {
 		return out, err
@@ -140,9 +148,6 @@ func (s statement) fetch(ctx context.Context, c *pgconn.PgConn) (*answer, error)
 	// Who stops reading has to end the connection: the rest would have to be read first.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	// A message is put into memory whole, so that this comes before it is counted.
-	c.Frontend().SetMaxBodyLen(mostBytes + 64<<10)
-	defer c.Frontend().SetMaxBodyLen(1 << 20)
 	rows := c.ExecParams(ctx, fmt.Sprintf("FETCH FORWARD %d FROM answer", mostRows+1), nil, nil, nil, nil)
 	out := &answer{}
 	size := 0
@@ -163,7 +168,7 @@ func (s statement) fetch(ctx context.Context, c *pgconn.PgConn) (*answer, error)
 	_, err = rows.Close()
 	var long *pgproto3.ExceededMaxBodyLenErr
 	switch {
-	case errors.As(err, &long), out.truncated && size > mostBytes:
+	case errors.As(err, &long), size > mostBytes:
 		out.truncated = true
 		if len(out.rows) == 0 {
 			return nil, errTooLarge
