@@ -47,7 +47,7 @@ func openDatabase(address string, timeout time.Duration) (*database, error) {
 	case c.Password != "":
 		return nil, errors.New("-database, or what PostgreSQL's own variables add to it, has a password: the user and the password come from Vault")
 	case c.Database == "":
-		return nil, errors.New("-database names no database")
+		return nil, errors.New("-database names no database: give it as postgres://db.example.org:5432/shop?sslmode=verify-full")
 	case !private(c):
 		return nil, errors.New("-database is not on this machine, and the way to it is not encrypted to a server that is known: add sslmode=verify-full, and sslrootcert=FILE where its certificate is not one that this system trusts")
 	}

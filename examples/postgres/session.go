@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -50,9 +51,30 @@ type guide struct {
 	page    page.Page
 	dir     string
 	client  *mcp.ClientSession
-	stderr  bytes.Buffer
+	stderr  kept
 	count   int
 	answers strings.Builder // all that the model has read
+}
+
+// A kept is what the server writes to its standard error, which is read while it may
+// still write.
+type kept struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (k *kept) Write(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.text.Write(b)
+}
+
+// String implements [fmt.Stringer].
+func (k *kept) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.text.String()
 }
 
 func (g *guide) trail() string { return filepath.Join(g.dir, "audit") }
