@@ -20,12 +20,14 @@ import (
 	"syscall"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/internal/page"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, terminal(os.Stdout)); err != nil {
+	if err := run(ctx, os.Stdout, page.Terminal(os.Stdout)); err != nil {
 		fmt.Fprintln(os.Stderr, "tour:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has been called
@@ -40,9 +42,9 @@ func run(ctx context.Context, out io.Writer, colour bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	g := &guide{page: page{out, colour}, dir: dir, trail: filepath.Join(dir, "audit")}
-	g.page.title("A guarded MCP server, called by a real client")
-	g.page.sayf("The server is examples/quickstart, in a process of its own, over standard input and output.")
+	g := &guide{page: page.Page{W: out, Colour: colour}, dir: dir, trail: filepath.Join(dir, "audit")}
+	g.page.Title("A guarded MCP server, called by a real client")
+	g.page.Sayf("The server is examples/quickstart, in a process of its own, over standard input and output.")
 	server, err := build(ctx, dir)
 	if err != nil {
 		return err

@@ -11,13 +11,14 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/safemcp/safemcp/internal/page"
 	"github.com/safemcp/safemcp/secrets"
 	"github.com/safemcp/safemcp/secrets/agefile"
 )
 
 // A guide leads through the tour.
 type guide struct {
-	page    page
+	page    page.Page
 	dir     string
 	trail   string // the audit log's directory
 	session *mcp.ClientSession
@@ -27,13 +28,13 @@ type guide struct {
 
 func (g *guide) section(title string) {
 	g.count++
-	g.page.section(g.count, title)
+	g.page.Section(g.count, title)
 }
 
 // call calls a tool and prints both sides. It fails if the answer does not hold what
 // the tour promises.
 func (g *guide) call(ctx context.Context, tool, arguments string, refused bool, promises ...string) (*mcp.CallToolResult, error) {
-	g.page.labelled("client sends", "2", tool+" "+arguments)
+	g.page.Labelled("client sends", "2", tool+" "+arguments)
 	res, err := g.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
 	if err != nil {
 		return nil, fmt.Errorf("calling %s: %w\n%s", tool, err, g.stderr.String())
@@ -48,7 +49,7 @@ func (g *guide) call(ctx context.Context, tool, arguments string, refused bool, 
 	if res.IsError {
 		code = "33"
 	}
-	g.page.labelled(label, code, said.String())
+	g.page.Labelled(label, code, said.String())
 	if res.IsError != refused {
 		return nil, fmt.Errorf("%s: the call was refused: %v, and the tour says %v", tool, res.IsError, refused)
 	}
@@ -64,7 +65,7 @@ func (g *guide) goodCall(ctx context.Context) error {
 	g.section("A good call")
 	_, err := g.call(ctx, "get_weather", `{"city":"Paris"}`, false, "Paris")
 	if err == nil {
-		g.page.sayf("\nThe handler is an ordinary function of the SDK. Before it ran, the caller was identified, the arguments were decoded and held against the tags of its type, and the intent was on disk.")
+		g.page.Sayf("\nThe handler is an ordinary function of the SDK. Before it ran, the caller was identified, the arguments were decoded and held against the tags of its type, and the intent was on disk.")
 	}
 	return err
 }
@@ -83,8 +84,8 @@ func (g *guide) refusedCity(ctx context.Context) error {
 	if err := json.Unmarshal(raw, &problem); err != nil || problem.Code == "" {
 		return fmt.Errorf("the answer carries no problem for programs: %s", raw)
 	}
-	g.page.labelled("program reads", "2", fmt.Sprintf("code %s, category %s", problem.Code, problem.Category))
-	g.page.sayf("\nEvery wrong field is named at once, with what is allowed, so that the model can correct itself. What was sent is not repeated.")
+	g.page.Labelled("program reads", "2", fmt.Sprintf("code %s, category %s", problem.Code, problem.Category))
+	g.page.Sayf("\nEvery wrong field is named at once, with what is allowed, so that the model can correct itself. What was sent is not repeated.")
 	return nil
 }
 
@@ -94,7 +95,7 @@ func (g *guide) hostileArgument(ctx context.Context) error {
 	sent := strings.NewReplacer("\x1b", `\u001b`, "\a", `\u0007`).Replace(hostile)
 	_, err := g.call(ctx, "search_documents", sent, true, "limit must be at most 20", "not known")
 	if err == nil {
-		g.page.sayf("\nNames that the type does not have, in this case one in the wrong case and one that was made up, never reach it. In the log, query is a keyed hash and a length.")
+		g.page.Sayf("\nNames that the type does not have, in this case one in the wrong case and one that was made up, never reach it. In the log, query is a keyed hash and a length.")
 	}
 	return err
 }
@@ -108,7 +109,7 @@ func (g *guide) panics(ctx context.Context) error {
 	if _, err := g.call(ctx, "calculate_tax", `{"income":50000,"country":"JP"}`, false, "tax"); err != nil {
 		return err
 	}
-	g.page.sayf("\nThe server lives on. The caller learns a reference, and nothing of the inside; the stack is in the log under that reference.")
+	g.page.Sayf("\nThe server lives on. The caller learns a reference, and nothing of the inside; the stack is in the log under that reference.")
 	return nil
 }
 
@@ -116,7 +117,7 @@ func (g *guide) highRisk(ctx context.Context) error {
 	g.section("A high-risk call wants a person")
 	_, err := g.call(ctx, "delete_document", `{"id":"d1"}`, true, "a person has to approve")
 	if err == nil {
-		g.page.sayf("\nIts policy says HighRisk, and this server has nobody to ask: so the answer is no.")
+		g.page.Sayf("\nIts policy says HighRisk, and this server has nobody to ask: so the answer is no.")
 	}
 	return err
 }
@@ -138,7 +139,7 @@ func (g *guide) signedLink(ctx context.Context) error {
 	if shown {
 		return errors.New("the answer shows the credential")
 	}
-	g.page.sayf("\nThe key is not in the environment and not in the code: it lies in an encrypted file, the policy of this one tool names it, and the handler borrowed it for the signature. Had the handler put it into its answer, it would have been redacted.")
+	g.page.Sayf("\nThe key is not in the environment and not in the code: it lies in an encrypted file, the policy of this one tool names it, and the handler borrowed it for the signature. Had the handler put it into its answer, it would have been redacted.")
 	return nil
 }
 

@@ -15,10 +15,10 @@ import (
 // byte changed.
 func (g *guide) auditTrail() error {
 	g.section("The audit trail of this run")
-	if err := audit.WriteTable(g.page.w, audit.Read(g.trail), &audit.TableOptions{Header: true, Colour: g.page.colour}); err != nil {
+	if err := audit.WriteTable(g.page.W, audit.Read(g.trail), &audit.TableOptions{Header: true, Colour: g.page.Colour}); err != nil {
 		return err
 	}
-	g.page.sayf("\nAn intent is on disk before its handler runs, an outcome before its answer leaves. Choices from a list are readable, ‹n› is the length of something typed, which is kept as a keyed hash.")
+	g.page.Sayf("\nAn intent is on disk before its handler runs, an outcome before its answer leaves. Choices from a list are readable, ‹n› is the length of something typed, which is kept as a keyed hash.")
 
 	g.section("Is the log as it was written?")
 	report, err := audit.Verify(g.trail, nil)
@@ -37,7 +37,7 @@ func (g *guide) auditTrail() error {
 	if err != nil {
 		return err
 	}
-	g.page.sayf("Somebody edits the log: %s becomes %s.\n\n", from, to)
+	g.page.Sayf("Somebody edits the log: %s becomes %s.\n\n", from, to)
 	report, err = audit.Verify(g.trail, nil)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (g *guide) auditTrail() error {
 	if report.Bad == nil {
 		return errors.New("the changed log verifies")
 	}
-	g.page.sayf("\nThat was the tour. The server that you saw is in examples/quickstart: copy it.\n")
+	g.page.Sayf("\nThat was the tour. The server that you saw is in examples/quickstart: copy it.\n")
 	return nil
 }
 
@@ -66,7 +66,7 @@ func (g *guide) report(r audit.Report) error {
 			code = "31"
 		}
 		head, rest, _ := strings.Cut(strings.TrimRight(line, "\n"), " ")
-		g.page.labelled(head, code, strings.TrimSpace(rest))
+		g.page.Labelled(head, code, strings.TrimSpace(rest))
 	}
 	return nil
 }

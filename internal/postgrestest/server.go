@@ -9,7 +9,7 @@ package postgrestest
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -19,8 +19,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
+
+	"github.com/safemcp/safemcp/internal/harness"
 )
 
 // A Server is a PostgreSQL process. Its methods end the test where something does not
@@ -29,7 +30,7 @@ type Server struct {
 	Host, Port string // on loopback
 	Password   string // of the superuser, "postgres"
 
-	t   testing.TB
+	t   harness.T
 	bin string
 	dir string
 	cmd *exec.Cmd
@@ -38,15 +39,15 @@ type Server struct {
 const patience = 60 * time.Second
 
 // Start starts a PostgreSQL and ends it with the test.
-func Start(t testing.TB) *Server {
+func Start(t harness.T) *Server {
 	t.Helper()
-	bin, err := programs()
+	bin, err := Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The socket's path must be short, and the directory another user's where root
 	// runs the test, since PostgreSQL does not run as root.
-	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // as above
+	dir, err := os.MkdirTemp("", "pg")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +88,9 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// programs finds PostgreSQL's programs: in the PATH, or where Debian puts them.
-func programs() (string, error) {
+// Programs returns the directory of PostgreSQL's programs: in the PATH, or where Debian
+// puts them. The error says how to get them.
+func Programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil
@@ -96,13 +98,13 @@ func programs() (string, error) {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		return "", fmt.Errorf("postgrestest: PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql")
+		return "", errors.New("PostgreSQL is needed and was not found. On Debian: apt-get install -y postgresql; on macOS: brew install postgresql")
 	}
 	slices.Sort(found)
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-func freePort(t testing.TB) string {
+func freePort(t harness.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -151,7 +153,7 @@ func (s *Server) wait() {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := s.query("SELECT 1"); err == nil {
+		if _, err := s.query("postgres", "SELECT 1"); err == nil {
 			return
 		}
 		select {
@@ -162,8 +164,8 @@ func (s *Server) wait() {
 	}
 }
 
-func (s *Server) query(sql string) (string, error) {
-	cmd := s.command("psql", "-h", s.Host, "-p", s.Port, "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-X", "-A", "-t", "-c", sql)
+func (s *Server) query(database, sql string) (string, error) {
+	cmd := s.command("psql", "-h", s.Host, "-p", s.Port, "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-X", "-A", "-t", "-c", sql)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
@@ -171,7 +173,13 @@ func (s *Server) query(sql string) (string, error) {
 // Run runs a statement as the superuser, and returns what it answered, a line a row.
 func (s *Server) Run(sql string) string {
 	s.t.Helper()
-	out, err := s.query(sql)
+	return s.In("postgres", sql)
+}
+
+// In is Run in another database than "postgres".
+func (s *Server) In(database, sql string) string {
+	s.t.Helper()
+	out, err := s.query(database, sql)
 	if err != nil {
 		s.t.Fatalf("postgrestest: %v: %s", err, out)
 	}

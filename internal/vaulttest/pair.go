@@ -2,14 +2,16 @@ package vaulttest
 
 import (
 	"net/http"
-	"testing"
+
+	"github.com/safemcp/safemcp/internal/harness"
 )
 
 // StartPair starts two Vaults that are one: the second is a standby, which hands what it
 // is asked on to the first, and answers by itself when that is gone.
-func StartPair(t testing.TB) (active, standby *Server) {
+func StartPair(t harness.T) (active, standby *Server) {
 	t.Helper()
-	active, standby = prepare(t, "a"), prepare(t, "b")
+	program := Build(t)
+	active, standby = prepare(t, program, "a"), prepare(t, program, "b")
 	active.begin()
 	standby.run()
 	standby.key, standby.RootToken = active.key, active.RootToken

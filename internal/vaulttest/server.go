@@ -10,6 +10,7 @@ package vaulttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,10 +20,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/safemcp/safemcp/internal/harness"
 )
 
 // A Server is a Vault process. Its methods end the test where something does not work.
@@ -33,7 +35,7 @@ type Server struct {
 	// RootToken may do everything.
 	RootToken string
 
-	t       testing.TB
+	t       harness.T
 	program string
 	dir     string
 	node    string // its name in a pair; empty where it is alone
@@ -48,20 +50,45 @@ const patience = 60 * time.Second
 // Start starts a Vault that is unsealed and has an audit device, and ends it with the
 // test. It builds the program where that is not there yet, which takes minutes: "make
 // vault" does it beforehand.
-func Start(t testing.TB) *Server {
+func Start(t harness.T) *Server {
 	t.Helper()
-	s := prepare(t, "")
-	s.begin()
-	return s
+	return StartProgram(t, Build(t))
 }
 
-// prepare makes a server that does not run yet.
-func prepare(t testing.TB, node string) *Server {
+// Build returns the path of the program, which it builds where it is not there yet.
+func Build(t harness.T) string {
 	t.Helper()
 	program, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return program
+}
+
+// Program returns the path of a Vault that is there: the one that "make vault" has built,
+// or one in the PATH. The error says how to get one.
+func Program() (string, error) {
+	name := filepath.Join(root(), ".cache", "vault", "vault")
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+		return name, nil
+	}
+	if name, err := exec.LookPath("vault"); err == nil {
+		return name, nil
+	}
+	return "", errors.New("Vault is needed and was not found. In this repository: make vault, which builds it and takes some minutes; or put the program vault into the PATH") //nolint:staticcheck // a name begins it
+}
+
+// StartProgram is Start with that program.
+func StartProgram(t harness.T, program string) *Server {
+	t.Helper()
+	s := prepare(t, program, "")
+	s.begin()
+	return s
+}
+
+// prepare makes a server that does not run yet.
+func prepare(t harness.T, program, node string) *Server {
+	t.Helper()
 	s := &Server{t: t, program: program, dir: t.TempDir(), node: node, client: &http.Client{Timeout: patience, Transport: &http.Transport{}}}
 	t.Cleanup(s.end)
 	s.configure()
@@ -82,9 +109,14 @@ func (s *Server) begin() {
 	s.Write("sys/audit/file", map[string]any{"type": "file", "options": map[string]any{"file_path": filepath.Join(s.dir, "audit.log")}})
 }
 
+// root is the repository's.
+func root() string {
+	_, here, _, _ := runtime.Caller(0) //nolint:dogsled // the file alone is of interest
+	return filepath.Join(filepath.Dir(here), "..", "..")
+}
+
 var built = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "..", "..")
+	root := root()
 	lock := flock.New(filepath.Join(root, ".cache", "vault.lock"))
 	if err := os.MkdirAll(filepath.Join(root, ".cache"), 0o700); err != nil {
 		return "", fmt.Errorf("vaulttest: %w", err)
