@@ -148,8 +148,10 @@ func (b *broker) replaced(e *entry, before *lent, c *Credential, gone error) []N
 		b.keeper.drain(old)
 		return nil // what ends in time is followed by another all day
 	}
-	return []Notice{{Kind: NoticeRotated, Binding: e.key.binding, Tool: e.key.tool,
-		Reason: fmt.Sprintf("%s was replaced by version %s", old, c.version)}}
+	return []Notice{{
+		Kind: NoticeRotated, Binding: e.key.binding, Tool: e.key.tool,
+		Reason: fmt.Sprintf("%s was replaced by version %s", old, c.version),
+	}}
 }
 
 // gone ends a credential that its store does not stand by any more.
@@ -161,8 +163,10 @@ func (b *broker) gone(e *entry, c *Credential, why error) Notice {
 	} else if revocable(c) {
 		b.keeper.drain(c)
 	}
-	return Notice{Kind: NoticeEnded, Binding: e.key.binding, Tool: e.key.tool,
-		Reason: fmt.Sprintf("%s has ended before its time: %v", c, why)}
+	return Notice{
+		Kind: NoticeEnded, Binding: e.key.binding, Tool: e.key.tool,
+		Reason: fmt.Sprintf("%s has ended before its time: %v", c, why),
+	}
 }
 
 // next returns how long after now the keeper looks at e again.

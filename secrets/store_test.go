@@ -34,18 +34,19 @@ func newStore(life, longest time.Duration) *store {
 	return &store{life: life, longest: longest, version: 1, leases: map[string]*storeLease{}, busy: map[secrets.Request]int{}}
 }
 
-func (s *store) enter(r secrets.Request) (error, func()) {
+func (s *store) enter(r secrets.Request) (leave func(), fail error) {
 	s.mu.Lock()
 	s.busy[r]++
 	s.twice = s.twice || s.busy[r] > 1
-	slow, fail := s.slow, s.fail
+	slow := s.slow
+	fail = s.fail
 	s.mu.Unlock()
 	time.Sleep(slow)
-	return fail, func() { s.mu.Lock(); s.busy[r]--; s.mu.Unlock() }
+	return func() { s.mu.Lock(); s.busy[r]--; s.mu.Unlock() }, fail
 }
 
 func (s *store) Issue(_ context.Context, r secrets.Request) (*secrets.Credential, error) {
-	fail, leave := s.enter(r)
+	leave, fail := s.enter(r)
 	defer leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +67,7 @@ func (s *store) Issue(_ context.Context, r secrets.Request) (*secrets.Credential
 }
 
 func (s *store) Renew(_ context.Context, c *secrets.Credential) (*secrets.Credential, error) {
-	fail, leave := s.enter(secrets.Request{Binding: c.Binding(), Tool: c.ID()})
+	leave, fail := s.enter(secrets.Request{Binding: c.Binding(), Tool: c.ID()})
 	defer leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
