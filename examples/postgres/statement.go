@@ -77,8 +77,7 @@ func (s statement) read(ctx context.Context, c *pgconn.PgConn) (out *answer, err
 		return nil, err
 	}
 	out, err = s.fetch(ctx, c)
-	var long *pgproto3.ExceededMaxBodyLenErr
-	if errors.As(err, &long) {
+	if _, long := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); long {
 		return nil, errTooLarge
 	}
 	var said *pgconn.PgError
