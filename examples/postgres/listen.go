@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/safemcp/safemcp/access"
 	"github.com/safemcp/safemcp/access/apikey"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/serve"
 )
+
+// settings are what the flags say.
+type settings struct {
+	address, role, policy, audit, http, keys string
+	timeout                                  time.Duration
+}
 
 // listen serves over standard input and output, or over HTTP whoever has a key of the
 // file, or, without one, whoever is on this machine. Elsewhere it then does not start.

@@ -59,12 +59,6 @@ func run(ctx context.Context) error {
 	return session(ctx, os.Stdout, program)
 }
 
-// settings are what the flags say.
-type settings struct {
-	address, role, policy, audit, http, keys string
-	timeout                                  time.Duration
-}
-
 // serveDatabase is the server, with the Vault and the PostgreSQL that it is given.
 func serveDatabase(ctx context.Context, s *settings) (err error) {
 	trail, err := audit.Open(s.audit, nil)
