@@ -15,7 +15,7 @@ import (
 
 // settings are what the flags say.
 type settings struct {
-	address, role, policy, audit, http, keys string
+	address, role, policy, audit, journal, http, keys string
 	timeout                                  time.Duration
 }
 

@@ -45,6 +45,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&s.role, "role", "mcp-readonly", "the role of Vault's database engine that makes the users")
 	flag.StringVar(&s.policy, "tool-policy", "", "the policy that each tool's own token of Vault has; without it they share the server's")
 	flag.StringVar(&s.audit, "audit", "audit", "where the audit log goes")
+	flag.StringVar(&s.journal, "journal", "vault-journal", "where it is noted what Vault is to revoke, should this program be killed")
 	flag.DurationVar(&s.timeout, "statement-timeout", 5*time.Second, "how long a statement may take")
 	flag.StringVar(&s.http, "http", "", "serve over HTTP at this address instead of stdio, as 127.0.0.1:8080")
 	flag.StringVar(&s.keys, "keys", "", "with -http: let in who has one of these API keys (safetool keys create --file FILE --name NAME)")
@@ -66,7 +67,7 @@ func serveDatabase(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	defer closing(&err, trail.Close)
-	var options vault.Options
+	options := vault.Options{Journal: s.journal}
 	if s.policy != "" {
 		options.ToolPolicies = func(string) []string { return []string{s.policy} }
 	}

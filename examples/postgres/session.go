@@ -86,7 +86,7 @@ func (g *guide) visit(ctx context.Context, program string) (err error) {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, program, "-serve", "-database", g.address, "-role", vaultRole, "-tool-policy", toolPolicyName,
-		"-audit", g.trail(), "-statement-timeout", "1s")
+		"-audit", g.trail(), "-journal", filepath.Join(g.dir, "journal"), "-statement-timeout", "1s")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_ADDR=" + g.vault.Address, "VAULT_ROLE_ID=" + g.roleID, "VAULT_SECRET_ID_FILE=" + secretID}
 	cmd.Stderr = &g.stderr
 	client := mcp.NewClient(&mcp.Implementation{Name: "session", Version: "v1"}, nil)

@@ -23,7 +23,7 @@ func credentials(ctx context.Context, home string) (*secrets.Broker, func() erro
 		return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	}
 	if os.Getenv("VAULT_ADDR") != "" {
-		provider, err := vault.FromEnvironment(nil)
+		provider, err := vault.FromEnvironment(&vault.Options{Journal: filepath.Join(home, "vault-journal")})
 		if err != nil {
 			return nil, nil, err
 		}

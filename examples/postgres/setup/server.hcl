@@ -2,3 +2,5 @@
 # leases that no call needs any more.
 path "auth/token/create" { capabilities = ["update"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
+# What a server that was killed has left, the next one revokes.
+path "auth/token/revoke-accessor" { capabilities = ["update"] }
