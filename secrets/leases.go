@@ -29,8 +29,8 @@ type lease struct {
 	credential *Credential
 }
 
-// A holding counts how often a provider has issued a credential: it may give the same
-// one several times, and then one that is given up must not end the others.
+// A holding counts who has a credential: a provider may give the same one several times,
+// and then one that is given up must not end the others.
 type holding struct {
 	credential *Credential
 	times      int
@@ -78,27 +78,75 @@ func (l *leases) hold(c *Credential, now time.Time) error {
 	return nil
 }
 
-// extend says that c is what its credential has become by renewing it.
-func (l *leases) extend(c *Credential) {
+// keep holds c, which nobody has, until it is forgotten, also for a Close that has begun.
+// It reports whether there is room.
+func (l *leases) keep(c *Credential) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.held[leaseOf(c)]; h != nil {
-		h.credential = c
+	if l.held[leaseOf(c)] == nil {
+		if len(l.held) >= l.most {
+			return false
+		}
+		l.held[leaseOf(c)] = &holding{credential: c}
 	}
+	return true
 }
 
-// onlyOne gives up c, which was held or not, and reports whether nobody else has it.
-func (l *leases) onlyOne(c *Credential, held bool) bool {
+// extend says that c is what its credential has become by renewing it, and reports
+// whether that is held.
+func (l *leases) extend(c *Credential) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
-	if h == nil {
-		return true
+	if h != nil {
+		h.credential = c
 	}
-	if held {
+	return h != nil
+}
+
+// giveUp says that one of those who have c does not need it any more. It is held until
+// it is forgotten.
+func (l *leases) giveUp(c *Credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[leaseOf(c)]; h != nil && h.times > 0 {
 		h.times--
 	}
-	return h.times == 0
+}
+
+// same says that c was issued again as what old is, and is had once.
+func (l *leases) same(old, c *Credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if was := leaseOf(old); was != leaseOf(c) {
+		delete(l.held, was)
+	} else if h := l.held[was]; h != nil && h.times > 1 {
+		h.times--
+	}
+}
+
+// needed reports whether somebody has c.
+func (l *leases) needed(c *Credential) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[leaseOf(c)]
+	return h != nil && h.times > 0
+}
+
+// over reports whether c has expired, also as what renewing it has made of it, and
+// forgets it then.
+func (l *leases) over(c *Credential, now time.Time) bool {
+	if !expired(c, now) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[leaseOf(c)]
+	if h != nil && !expired(h.credential, now) {
+		return false
+	}
+	delete(l.held, leaseOf(c))
+	return true
 }
 
 // forget says that there is nothing of c left to revoke.

@@ -34,18 +34,19 @@ func newStore(life, longest time.Duration) *store {
 	return &store{life: life, longest: longest, version: 1, leases: map[string]*storeLease{}, busy: map[secrets.Request]int{}}
 }
 
-func (s *store) enter(r secrets.Request) (error, func()) {
+func (s *store) enter(r secrets.Request) (leave func(), fail error) {
 	s.mu.Lock()
 	s.busy[r]++
 	s.twice = s.twice || s.busy[r] > 1
-	slow, fail := s.slow, s.fail
+	slow := s.slow
+	fail = s.fail
 	s.mu.Unlock()
 	time.Sleep(slow)
-	return fail, func() { s.mu.Lock(); s.busy[r]--; s.mu.Unlock() }
+	return func() { s.mu.Lock(); s.busy[r]--; s.mu.Unlock() }, fail
 }
 
 func (s *store) Issue(_ context.Context, r secrets.Request) (*secrets.Credential, error) {
-	fail, leave := s.enter(r)
+	leave, fail := s.enter(r)
 	defer leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +67,7 @@ func (s *store) Issue(_ context.Context, r secrets.Request) (*secrets.Credential
 }
 
 func (s *store) Renew(_ context.Context, c *secrets.Credential) (*secrets.Credential, error) {
-	fail, leave := s.enter(secrets.Request{Binding: c.Binding(), Tool: c.ID()})
+	leave, fail := s.enter(secrets.Request{Binding: c.Binding(), Tool: c.ID()})
 	defer leave()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +127,35 @@ func (s *store) counts() (issued, renewed, revoked int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.issued, s.renewed, s.revoked
+}
+
+// A scripted provider is a store of which a test has replaced what it needs.
+type scripted struct {
+	*store
+	issue  func(context.Context, secrets.Request) (*secrets.Credential, error)
+	renew  func(context.Context, *secrets.Credential) (*secrets.Credential, error)
+	revoke func(context.Context, *secrets.Credential) error
+}
+
+func (s scripted) Issue(ctx context.Context, r secrets.Request) (*secrets.Credential, error) {
+	if s.issue != nil {
+		return s.issue(ctx, r)
+	}
+	return s.store.Issue(ctx, r)
+}
+
+func (s scripted) Renew(ctx context.Context, c *secrets.Credential) (*secrets.Credential, error) {
+	if s.renew != nil {
+		return s.renew(ctx, c)
+	}
+	return s.store.Renew(ctx, c)
+}
+
+func (s scripted) Revoke(ctx context.Context, c *secrets.Credential) error {
+	if s.revoke != nil {
+		return s.revoke(ctx, c)
+	}
+	return s.store.Revoke(ctx, c)
 }
 
 // told gathers what a broker tells.
