@@ -82,6 +82,42 @@ func TestALateRenewalIsRevoked(t *testing.T) {
 	}
 }
 
+// A renewal whose answer is lost may have been one: what it has made is revoked, when
+// another is issued and when the broker is closed.
+func TestARenewalWhoseAnswerIsLostIsRevoked(t *testing.T) {
+	t.Parallel()
+	for name, closed := range map[string]bool{"replaced": false, "closed": true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStore(2*time.Minute, time.Hour)
+			b := secrets.NewBroker(scripted{store: s, renew: func(_ context.Context, c *secrets.Credential) (*secrets.Credential, error) {
+				s.set(func(s *store) { s.leases[c.ID()].expires = time.Now().Add(2 * time.Minute) })
+				return nil, secrets.ErrUnavailable
+			}}, nil)
+			first, err := b.Acquire(t.Context(), database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(first.Expires()) + time.Second)
+			b.Release(first)
+			if !s.knows(first.ID()) {
+				t.Fatal("it does not live")
+			}
+			if !closed {
+				for range 10 {
+					use(t, b, database)
+					time.Sleep(time.Second)
+				}
+				if s.knows(first.ID()) {
+					t.Errorf("%s: it lives on", name)
+				}
+			}
+			if err := b.Close(t.Context()); err != nil || len(s.live()) != 0 {
+				t.Errorf("%s: %v, and %v live on", name, err, s.live())
+			}
+		})
+	}
+}
+
 // A Close whose revocation overtakes a renewal leaves nothing.
 func TestARenewalThatOverlapsCloseLeavesNothing(t *testing.T) {
 	t.Parallel()

@@ -47,10 +47,11 @@ func (b *broker) obtain(ctx context.Context, request Request) (*Credential, erro
 	})
 }
 
-// confirm has a credential renewed, as far as it can be.
-func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, error) {
+// confirm has a credential that was issued for a lifetime renewed, as far as it can be.
+func (b *broker) confirm(ctx context.Context, held *Credential, lifetime time.Duration) (*Credential, error) {
 	return b.ask(ctx, held.binding, func(ctx context.Context, deliver func(answered) bool) {
 		var c *Credential
+		b.leases.perhaps(held, b.now().Add(lifetime+b.options.IssueTimeout))
 		err := b.guard(held.binding, func() error {
 			var err error
 			c, err = b.provider.Renew(ctx, held)
@@ -67,6 +68,9 @@ func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, er
 			err = fmt.Errorf("secrets: the provider renewed %s into something else", held.binding)
 		}
 		if err != nil {
+			if errors.Is(err, ErrNotRenewable) || errors.Is(err, ErrUnsupported) {
+				b.leases.perhaps(held, time.Time{})
+			}
 			deliver(answered{nil, err})
 			if c != nil && leaseOf(c) != leaseOf(held) {
 				b.discard(c, false)

@@ -231,7 +231,7 @@ func (k *keeper) revoke(c *Credential) {
 	}
 	first := d != nil && d.failures == 1
 	k.mu.Unlock()
-	if err != nil && first {
+	if err != nil && first && !expired(c, time.Now()) { // or it has ended, as far as is known
 		b.post(Notice{Kind: NoticeUnrevoked, Binding: c.binding, Reason: fmt.Sprintf("%s could not be revoked, and is tried again: %v", c, err)})
 		b.tell()
 	}

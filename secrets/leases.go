@@ -34,6 +34,11 @@ type lease struct {
 type holding struct {
 	credential *Credential
 	times      int
+	perhaps    time.Time // that its store may have renewed it until, without our being told
+}
+
+func (h *holding) expired(now time.Time) bool {
+	return expired(h.credential, now) && !h.perhaps.After(now)
 }
 
 func revocable(c *Credential) bool { return c.id != "" || !c.expires.IsZero() }
@@ -99,9 +104,19 @@ func (l *leases) extend(c *Credential) bool {
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
 	if h != nil {
-		h.credential = c
+		h.credential, h.perhaps = c, time.Time{}
 	}
 	return h != nil
+}
+
+// perhaps says that a renewal of c is under way, which may let it live until then, and
+// whose answer may be lost; the zero time, that it is known to have changed nothing.
+func (l *leases) perhaps(c *Credential, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[leaseOf(c)]; h != nil {
+		h.perhaps = until
+	}
 }
 
 // giveUp says that one of those who have c does not need it any more. It is held until
@@ -133,8 +148,8 @@ func (l *leases) needed(c *Credential) bool {
 	return h != nil && h.times > 0
 }
 
-// over reports whether c has expired, also as what renewing it has made of it, and
-// forgets it then.
+// over reports whether c has expired, also as what renewing it has or may have made of
+// it, and forgets it then.
 func (l *leases) over(c *Credential, now time.Time) bool {
 	if !expired(c, now) {
 		return false
@@ -142,7 +157,7 @@ func (l *leases) over(c *Credential, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
-	if h != nil && !expired(h.credential, now) {
+	if h != nil && !h.expired(now) {
 		return false
 	}
 	delete(l.held, leaseOf(c))
@@ -163,7 +178,7 @@ func (l *leases) drop(now time.Time) {
 	}
 	l.swept = now
 	for key, h := range l.held {
-		if expired(h.credential, now) {
+		if h.expired(now) {
 			delete(l.held, key)
 		}
 	}
@@ -180,7 +195,7 @@ func (l *leases) close(now time.Time) []*Credential {
 	l.closed = true
 	var todo []*Credential
 	for key, h := range l.held {
-		if expired(h.credential, now) {
+		if h.expired(now) {
 			delete(l.held, key)
 			continue
 		}
