@@ -51,6 +51,9 @@ func (b *broker) wait(ctx context.Context, k key) (*Credential, error) {
 	if err := k.binding.Check(); err != nil {
 		return nil, err
 	}
+	if k.binding.caller && k.caller == "" {
+		return nil, fmt.Errorf("secrets: %s is made for each caller, and the request names none: all who have no name would share it", k.binding)
+	}
 	for range 8 {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("secrets: issuing %s: %w", k.binding, context.Cause(ctx))

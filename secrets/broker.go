@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets/scan"
@@ -70,11 +69,7 @@ type broker struct {
 	leases   *leases
 	cache    *cache
 	keeper   *keeper
-
-	watching sync.Mutex
-	watchers []func(Notice)
-	states   sync.Mutex
-	troubled map[key]bool // by server, tool and binding
+	notices  notices
 }
 
 // clock tells the time since the broker was made, which is cheaper than the time.
@@ -91,7 +86,8 @@ func NewBroker(provider Provider, o *Options) *Broker {
 	b := &broker{
 		provider: provider, watch: scan.New(o.scan()), now: time.Now, begun: time.Now(),
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
-		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(), troubled: map[key]bool{},
+		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(),
+		notices: notices{troubled: map[key]bool{}},
 	}
 	b.keeper = newKeeper(b)
 	if o != nil {
@@ -213,9 +209,6 @@ func (b *Broker) Close(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(err, fmt.Errorf("secrets: closing while the provider is still issuing: %w", context.Cause(ctx)))
 		}
-	}
-	if err == nil {
-		return nil
 	}
 	return in.revokeAll(ctx, in.leases.close(in.now()))
 }

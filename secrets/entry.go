@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"crypto/subtle"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,14 @@ func sameValues(a, b *Credential) bool {
 const longestMargin = 5 * time.Second
 
 func margin(lifetime time.Duration) time.Duration { return min(longestMargin, lifetime/10) }
+
+// later adds durations of which either may be as long as it gets.
+func later(a, b time.Duration) time.Duration {
+	if sum := a + b; b <= 0 || sum > a {
+		return sum
+	}
+	return math.MaxInt64
+}
 
 // How long what could not be had is not asked for again: doubled from the shortest to
 // the longest with each failure in a row.

@@ -10,6 +10,7 @@ import (
 // An outcome is what a flight has come to.
 type outcome struct {
 	credential *Credential // what is used from now on; nil: see err
+	issued     bool        // it was issued now, and not there before
 	err        error
 	gone       error // why the one before may not be used any more, where that is so
 }
@@ -20,8 +21,8 @@ func (b *broker) fly(e *entry, f *flight) {
 	defer cancel()
 	begun := b.clock()
 	out := b.fresh(ctx, e)
-	notices := b.settle(e, f, begun, out)
-	b.tell(notices...)
+	b.settle(e, f, begun, out)
+	b.tell()
 }
 
 // tooSlow is what a provider that does not answer in time has failed with.
@@ -43,11 +44,11 @@ func (b *broker) fresh(ctx context.Context, e *entry) outcome {
 	e.mu.Unlock()
 	if held == nil || held.stored() || expired(held, time.Now()) {
 		c, err := b.obtain(ctx, e.key.request())
-		return outcome{credential: c, err: err}
+		return outcome{credential: c, issued: true, err: err}
 	}
 	var gone error
 	if held.id != "" {
-		confirmed, err := b.confirm(ctx, held)
+		confirmed, err := b.confirm(ctx, held, lifetime)
 		switch {
 		case err == nil:
 			held = confirmed
@@ -65,11 +66,11 @@ func (b *broker) fresh(ctx context.Context, e *entry) outcome {
 	if err != nil && gone == nil && errors.Is(err, ErrUnavailable) && !expired(held, time.Now()) {
 		return outcome{credential: held, err: err} // good until its end
 	}
-	return outcome{credential: c, err: err, gone: gone}
+	return outcome{credential: c, issued: true, err: err, gone: gone}
 }
 
-// settle puts the outcome in its place, and returns what there is to tell.
-func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) []Notice {
+// settle puts the outcome in its place, and posts what there is to tell.
+func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(f.done)
@@ -85,17 +86,17 @@ func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) [
 	} else {
 		e.failures = 0
 	}
-	notices := b.trouble(e.key, out.err)
+	b.trouble(e.key, out.err)
 	switch {
 	case out.credential != nil:
-		f.credential = b.lend(e, before, out.credential, begun)
-		notices = append(notices, b.replaced(e, before, f.credential, out.gone)...)
+		f.credential = b.lend(e, before, out, begun)
+		b.replaced(e, before, f.credential, out.gone)
 	case before == nil:
 		f.err = out.err
 	case errors.Is(out.err, ErrUnavailable) && out.gone == nil:
 		f.err = out.err
 		if before.credential.stored() { // stored values alone outlive their confirmation
-			e.lent.Store(&lent{before.credential, e.confirmed + max(b.options.Stale, 0)})
+			e.lent.Store(&lent{before.credential, later(e.confirmed, max(b.options.Stale, 0))})
 		}
 	default:
 		f.err = out.err
@@ -104,20 +105,23 @@ func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) [
 		if why == nil {
 			why = out.err
 		}
-		notices = append(notices, b.gone(e, before.credential, why))
+		b.gone(e, before.credential, why, out.gone != nil)
 	}
 	e.suspect = nil
-	b.keeper.schedule(e, now+b.next(e, now))
-	return notices
+	b.keeper.schedule(e, later(now, b.next(e, now)))
 }
 
-// lend makes c what calls are handed from now on.
-func (b *broker) lend(e *entry, before *lent, c *Credential, begun time.Duration) *Credential {
+// lend makes the credential of out what calls are handed from now on.
+func (b *broker) lend(e *entry, before *lent, out outcome, begun time.Duration) *Credential {
+	c := out.credential
 	own := *c
 	own.issued = c.root()
 	switch {
 	case before != nil && (c.generation == before.credential.generation || sameValues(before.credential, c)):
 		own.generation = before.credential.generation
+		if out.issued { // again, and who had it has it once
+			b.leases.same(before.credential, &own)
+		}
 	default:
 		own.generation = &generation{broker: b, entry: e}
 		e.lifetime = 0
@@ -126,47 +130,52 @@ func (b *broker) lend(e *entry, before *lent, c *Credential, begun time.Duration
 		}
 	}
 	e.confirmed = begun
-	until := begun + 2*b.options.Confirm
+	until := later(begun, later(b.options.Confirm, b.options.Confirm))
 	if !c.expires.IsZero() {
-		until = b.clock() + time.Until(c.expires) - margin(e.lifetime)
+		left := time.Until(c.expires)
+		// A provider that has nothing newer so near the end is not asked by each call.
+		until = later(b.clock(), left-min(margin(e.lifetime), left/10))
 	}
 	e.lent.Store(&lent{&own, until})
 	return &own
 }
 
 // replaced retires the generation before, if there is a new one.
-func (b *broker) replaced(e *entry, before *lent, c *Credential, gone error) []Notice {
+func (b *broker) replaced(e *entry, before *lent, c *Credential, gone error) {
 	if before == nil || before.credential.generation == c.generation {
-		return nil
+		return
 	}
 	if gone != nil {
-		return []Notice{b.gone(e, before.credential, gone)}
+		b.gone(e, before.credential, gone, true)
+		return
 	}
 	old := before.credential
 	old.generation.retire()
 	if revocable(old) {
-		b.keeper.drain(old)
-		return nil // what ends in time is followed by another all day
+		b.drain(old)
+		return // what ends in time is followed by another all day
 	}
-	return []Notice{{
+	b.post(Notice{
 		Kind: NoticeRotated, Binding: e.key.binding, Tool: e.key.tool,
 		Reason: fmt.Sprintf("%s was replaced by version %s", old, c.version),
-	}}
+	})
 }
 
-// gone ends a credential that its store does not stand by any more.
-func (b *broker) gone(e *entry, c *Credential, why error) Notice {
+// gone ends a credential that its store does not stand by any more. itself says that why
+// was said of the credential and not of its binding: a role that is deleted takes no
+// lease along.
+func (b *broker) gone(e *entry, c *Credential, why error, itself bool) {
 	c.generation.end()
 	c.generation.retire()
-	if errors.Is(why, ErrNotFound) {
+	if itself && errors.Is(why, ErrNotFound) {
 		b.leases.forget(c)
 	} else if revocable(c) {
-		b.keeper.drain(c)
+		b.drain(c)
 	}
-	return Notice{
+	b.post(Notice{
 		Kind: NoticeEnded, Binding: e.key.binding, Tool: e.key.tool,
 		Reason: fmt.Sprintf("%s has ended before its time: %v", c, why),
-	}
+	})
 }
 
 // next returns how long after now the keeper looks at e again.
@@ -180,7 +189,12 @@ func (b *broker) next(e *entry, now time.Duration) time.Duration {
 	case l.credential.expires.IsZero():
 		return jitter(b.options.Confirm)
 	}
-	left := time.Until(l.credential.expires) - e.lifetime/3
+	left := time.Until(l.credential.expires)
+	if left > e.lifetime/3 {
+		left -= e.lifetime / 3
+	} else {
+		left /= 3 // the provider has nothing newer yet
+	}
 	return jitter(max(min(b.options.Confirm, left), shortestTurn))
 }
 

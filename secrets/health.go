@@ -7,7 +7,8 @@ import (
 
 // Healthy says why credentials cannot be issued at the moment, as far as that can be
 // said without issuing one; nil where nothing is known to be wrong, and on a nil
-// Broker. A provider that has a method Healthy(context.Context) error is asked.
+// Broker. A provider that has a method Healthy(context.Context) error is asked, and ends
+// with ctx. The error shows no value that was issued.
 func (b *Broker) Healthy(ctx context.Context) (err error) {
 	in := b.inner()
 	if in == nil {
@@ -25,5 +26,8 @@ func (b *Broker) Healthy(ctx context.Context) (err error) {
 			err = fmt.Errorf("secrets: the provider panicked when it was asked how it is")
 		}
 	}()
-	return checker.Healthy(ctx)
+	if err := checker.Healthy(ctx); err != nil {
+		return in.hide(err)
+	}
+	return nil
 }

@@ -7,13 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
-)
-
-const (
-	revokeTimeout = 10 * time.Second // of one credential that nobody gets
-	revokers      = 8                // credentials that Close revokes at a time
 )
 
 // An answered is what the provider's answer has become.
@@ -53,10 +47,11 @@ func (b *broker) obtain(ctx context.Context, request Request) (*Credential, erro
 	})
 }
 
-// confirm has a credential renewed, as far as it can be.
-func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, error) {
+// confirm has a credential that was issued for a lifetime renewed, as far as it can be.
+func (b *broker) confirm(ctx context.Context, held *Credential, lifetime time.Duration) (*Credential, error) {
 	return b.ask(ctx, held.binding, func(ctx context.Context, deliver func(answered) bool) {
 		var c *Credential
+		b.leases.perhaps(held, b.now().Add(lifetime+b.options.IssueTimeout))
 		err := b.guard(held.binding, func() error {
 			var err error
 			c, err = b.provider.Renew(ctx, held)
@@ -73,11 +68,28 @@ func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, er
 			err = fmt.Errorf("secrets: the provider renewed %s into something else", held.binding)
 		}
 		if err != nil {
+			if errors.Is(err, ErrNotRenewable) || errors.Is(err, ErrUnsupported) {
+				b.leases.perhaps(held, time.Time{})
+			}
 			deliver(answered{nil, err})
+			if c != nil && leaseOf(c) != leaseOf(held) {
+				b.discard(c, false)
+			}
 			return
 		}
-		b.leases.extend(c)
-		deliver(answered{c, nil})
+		if b.leases.extend(c) {
+			deliver(answered{c, nil})
+			return
+		}
+		// It was forgotten meanwhile, for it seemed to have expired, and lives again.
+		if err := b.leases.hold(c, b.now()); err != nil {
+			deliver(answered{nil, err})
+			b.discard(c, false)
+			return
+		}
+		if !deliver(answered{c, nil}) {
+			b.discard(c, true)
+		}
 	})
 }
 
@@ -150,68 +162,6 @@ func (b *broker) accept(binding Binding, c *Credential) error {
 	return b.leases.hold(c, b.now())
 }
 
-// discard revokes what nobody got; held says whether it was held.
-func (b *broker) discard(c *Credential, held bool) {
-	if c == nil || !revocable(c) || !b.leases.onlyOne(c, held) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
-	defer cancel()
-	if b.revoke(ctx, c) == nil {
-		b.leases.forget(c)
-	}
-}
-
-// revoke does not outlive ctx, whatever the provider does. That there is nothing
-// to revoke is no error.
-func (b *broker) revoke(ctx context.Context, c *Credential) error {
-	done := make(chan error, 1)
-	go func() {
-		defer close(done)
-		done <- b.guard(c.binding, func() error { return b.provider.Revoke(ctx, c) })
-	}()
-	select {
-	case err, ok := <-done:
-		switch {
-		case !ok:
-			return fmt.Errorf("secrets: revoking a credential for %s: the provider ended its goroutine", c.binding)
-		case errors.Is(err, ErrUnsupported), errors.Is(err, ErrNotFound):
-			return nil
-		}
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("secrets: revoking a credential for %s: %w", c.binding, context.Cause(ctx))
-	}
-}
-
-// revokeAll revokes what is left of what was issued, several at a time.
-func (b *broker) revokeAll(ctx context.Context, todo []*Credential) error {
-	work := make(chan *Credential)
-	failed := make([][]error, revokers)
-	var wait sync.WaitGroup
-	for i := range min(revokers, len(todo)) {
-		wait.Go(func() {
-			for c := range work {
-				if err := b.revoke(ctx, c); err != nil {
-					failed[i] = append(failed[i], err)
-					continue
-				}
-				b.leases.forget(c)
-			}
-		})
-	}
-	for _, c := range todo {
-		work <- c
-	}
-	close(work)
-	wait.Wait()
-	var all []error
-	for _, f := range failed {
-		all = append(all, f...)
-	}
-	return errors.Join(all...)
-}
-
 // guard calls f, which is the provider's code, and makes of a panic and of an
 // error an error that shows no value.
 func (b *broker) guard(binding Binding, f func() error) (err error) {
@@ -245,15 +195,30 @@ type failure struct {
 	is   func(error) bool
 }
 
-func (f *failure) Error() string        { return f.text }
-func (f *failure) Is(target error) bool { return f.is(target) }
+func (f *failure) Error() string { return f.text }
+
+// Is asks the provider's error, whose methods may do anything.
+func (f *failure) Is(target error) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	return f.is(target)
+}
 
 func (b *broker) hide(err error) error {
 	text := b.clean(err.Error())
 	if !strings.HasPrefix(text, "secrets: ") {
 		text = "secrets: " + text
 	}
-	return &failure{text, func(target error) bool { return errors.Is(err, target) }}
+	return &failure{text, func(target error) bool {
+		if errors.Is(err, target) {
+			return true
+		}
+		// Who had no time to answer has not answered, whoever's time it was.
+		return errors.Is(ErrUnavailable, target) && errors.Is(err, context.DeadlineExceeded)
+	}}
 }
 
 func (b *broker) clean(text string) string {

@@ -16,6 +16,9 @@ const (
 	// first; it is doubled each time, up to a minute.
 	revokeAgain      = 5 * time.Second
 	revokeAtLeastOft = time.Minute
+	// mostRevoking bounds the revocations under way, so that a store which is slow to
+	// revoke, or hangs, leaves room to issue.
+	mostRevoking = outstanding / 4
 	// longestWait is how long the keeper sleeps while there is something left to do.
 	longestWait = time.Hour
 )
@@ -32,6 +35,8 @@ type keeper struct {
 	stop     chan struct{}
 	stopped  bool
 	running  bool
+	revoking int  // that the provider has not returned from
+	turnNext bool // the last thing begun was a revocation
 }
 
 // A drain is a revocation that is due.
@@ -100,8 +105,10 @@ func (k *keeper) run() {
 		work, wait := k.next()
 		switch {
 		case work != nil:
-			work()
-			wait = pace
+			wait = 0
+			if work() {
+				wait = pace
+			}
 		case wait < 0:
 			return
 		}
@@ -123,43 +130,65 @@ func (k *keeper) run() {
 	}
 }
 
-// next returns what is to be done now, or how long there is nothing; less than nothing
-// says that the keeper is not needed any more.
-func (k *keeper) next() (work func(), wait time.Duration) {
+// next returns what is to be done now, which reports whether it sends a request, or how
+// long there is nothing; less than nothing says that the keeper is not needed any more.
+// Revocations and looks at entries take turns: neither holds up the other.
+func (k *keeper) next() (work func() bool, wait time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.broker.clock()
+	if k.turnNext {
+		if work := k.look(now); work != nil {
+			return work, 0
+		}
+	}
 	wait = -1
 	for c, d := range k.draining {
 		switch {
-		case expired(c, time.Now()):
+		case k.broker.leases.over(c, time.Now()):
 			delete(k.draining, c)
-			k.broker.leases.forget(c)
 		case d.notBefore > now:
 			wait = sooner(wait, d.notBefore-now)
+		case k.revoking >= mostRevoking: // one that returns wakes us
+			wait = sooner(wait, longestWait)
 		case c.generation.users.Load() < 0 || c.generation.endIdle():
+			if k.broker.leases.needed(c) { // by others, who were given the same
+				delete(k.draining, c)
+				continue
+			}
 			d.notBefore = now + revokeTimeout + revokeAgain
-			return func() { go k.revoke(c) }, 0
+			k.revoking++
+			k.turnNext = true
+			return func() bool { go k.revoke(c); return true }, 0
 		default: // a call has it: Release wakes us, and what ends in time needs nothing
 			end := longestWait
-			if !c.expires.IsZero() {
-				end = time.Until(c.expires)
+			if left := time.Until(c.expires); !c.expires.IsZero() && left > 0 {
+				end = left
 			}
 			wait = sooner(wait, end)
 		}
 	}
+	if work := k.look(now); work != nil {
+		return work, 0
+	}
 	if len(k.due) > 0 {
-		e := k.due[0]
-		if e.due <= now {
-			heap.Pop(&k.due)
-			return func() { k.broker.turn(e) }, 0
-		}
-		wait = sooner(wait, e.due-now)
+		wait = sooner(wait, k.due[0].due-now)
 	}
 	if wait < 0 {
 		k.running = false
 	}
 	return nil, wait
+}
+
+// look returns the look at the entry that is due, if one is. The caller holds the lock.
+func (k *keeper) look(now time.Duration) func() bool {
+	if len(k.due) == 0 || k.due[0].due > now {
+		return nil
+	}
+	e := k.due[0]
+	heap.Pop(&k.due)
+	k.turnNext = false
+	return func() bool { return k.broker.turn(e) }
 }
 
 // sooner returns the shorter of two waits, of which one below zero is none.
@@ -175,14 +204,21 @@ func sooner(a, b time.Duration) time.Duration {
 // expired.
 func (k *keeper) revoke(c *Credential) {
 	b := k.broker
-	b.slots <- struct{}{}
-	defer func() { <-b.slots }()
-	if b.leases.isClosed() {
-		return // Close revokes all that is left
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTimeout)
 	defer cancel()
-	err := b.revoke(ctx, c)
+	var err error
+	select {
+	case b.slots <- struct{}{}:
+		if b.leases.isClosed() { // Close revokes all that is left
+			<-b.slots
+			k.returned()
+			return
+		}
+		err = b.revoke(ctx, c, func() { <-b.slots; k.returned() })
+	case <-ctx.Done():
+		k.returned()
+		err = fmt.Errorf("secrets: %d requests to the provider are under way: %w", outstanding, context.Cause(ctx))
+	}
 	k.mu.Lock()
 	d := k.draining[c]
 	switch {
@@ -195,19 +231,28 @@ func (k *keeper) revoke(c *Credential) {
 	}
 	first := d != nil && d.failures == 1
 	k.mu.Unlock()
-	if err != nil && first {
-		b.tell(Notice{Kind: NoticeUnrevoked, Binding: c.binding, Reason: fmt.Sprintf("%s could not be revoked, and is tried again: %v", c, err)})
+	if err != nil && first && !expired(c, time.Now()) { // or it has ended, as far as is known
+		b.post(Notice{Kind: NoticeUnrevoked, Binding: c.binding, Reason: fmt.Sprintf("%s could not be revoked, and is tried again: %v", c, err)})
+		b.tell()
 	}
 	k.nudge()
 }
 
+// returned says that the provider has returned from a revocation.
+func (k *keeper) returned() {
+	k.mu.Lock()
+	k.revoking--
+	k.mu.Unlock()
+	k.nudge()
+}
+
 // turn is the keeper's look at e: an entry that is used is confirmed, one that was not
-// for long enough is let go.
-func (b *broker) turn(e *entry) {
+// for long enough is let go. It reports whether it sends a request.
+func (b *broker) turn(e *entry) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.dead || e.flight != nil { // the flight's end schedules it again
-		return
+		return false
 	}
 	l, now := e.lent.Load(), b.clock()
 	if e.used.Swap(false) {
@@ -216,10 +261,11 @@ func (b *broker) turn(e *entry) {
 	idle := now-e.usedAt >= b.options.Confirm
 	if l == nil || (idle && l.credential.generation.endIdle()) { // a long call may have it
 		b.letGo(e, l)
-		return
+		return false
 	}
 	e.flight = &flight{done: make(chan struct{})}
 	go b.fly(e, e.flight)
+	return true
 }
 
 // letGo takes e out, and has what it had revoked.
@@ -233,7 +279,7 @@ func (b *broker) letGo(e *entry, l *lent) {
 	l.credential.generation.end()
 	l.credential.generation.retire()
 	if revocable(l.credential) {
-		b.keeper.drain(l.credential)
+		b.drain(l.credential)
 	}
 }
 
@@ -243,9 +289,8 @@ type dueHeap []*entry
 func (h *dueHeap) Len() int           { return len(*h) }
 func (h *dueHeap) Less(i, j int) bool { return (*h)[i].due < (*h)[j].due }
 func (h *dueHeap) Swap(i, j int) {
-	all := *h
-	all[i], all[j] = all[j], all[i]
-	all[i].at, all[j].at = i, j
+	(*h)[i], (*h)[j] = (*h)[j], (*h)[i]
+	(*h)[i].at, (*h)[j].at = i, j
 }
 
 // Push implements [heap.Interface].

@@ -29,11 +29,16 @@ type lease struct {
 	credential *Credential
 }
 
-// A holding counts how often a provider has issued a credential: it may give the same
-// one several times, and then one that is given up must not end the others.
+// A holding counts who has a credential: a provider may give the same one several times,
+// and then one that is given up must not end the others.
 type holding struct {
 	credential *Credential
 	times      int
+	perhaps    time.Time // that its store may have renewed it until, without our being told
+}
+
+func (h *holding) expired(now time.Time) bool {
+	return expired(h.credential, now) && !h.perhaps.After(now)
 }
 
 func revocable(c *Credential) bool { return c.id != "" || !c.expires.IsZero() }
@@ -78,27 +83,85 @@ func (l *leases) hold(c *Credential, now time.Time) error {
 	return nil
 }
 
-// extend says that c is what its credential has become by renewing it.
-func (l *leases) extend(c *Credential) {
+// keep holds c, which nobody has, until it is forgotten, also for a Close that has begun.
+// It reports whether there is room.
+func (l *leases) keep(c *Credential) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.held[leaseOf(c)]; h != nil {
-		h.credential = c
+	if l.held[leaseOf(c)] == nil {
+		if len(l.held) >= l.most {
+			return false
+		}
+		l.held[leaseOf(c)] = &holding{credential: c}
 	}
+	return true
 }
 
-// onlyOne gives up c, which was held or not, and reports whether nobody else has it.
-func (l *leases) onlyOne(c *Credential, held bool) bool {
+// extend says that c is what its credential has become by renewing it, and reports
+// whether that is held.
+func (l *leases) extend(c *Credential) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
-	if h == nil {
-		return true
+	if h != nil {
+		h.credential, h.perhaps = c, time.Time{}
 	}
-	if held {
+	return h != nil
+}
+
+// perhaps says that a renewal of c is under way, which may let it live until then, and
+// whose answer may be lost; the zero time, that it is known to have changed nothing.
+func (l *leases) perhaps(c *Credential, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[leaseOf(c)]; h != nil {
+		h.perhaps = until
+	}
+}
+
+// giveUp says that one of those who have c does not need it any more. It is held until
+// it is forgotten.
+func (l *leases) giveUp(c *Credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[leaseOf(c)]; h != nil && h.times > 0 {
 		h.times--
 	}
-	return h.times == 0
+}
+
+// same says that c was issued again as what old is, and is had once.
+func (l *leases) same(old, c *Credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if was := leaseOf(old); was != leaseOf(c) {
+		delete(l.held, was)
+	} else if h := l.held[was]; h != nil && h.times > 1 {
+		h.times--
+	}
+}
+
+// needed reports whether somebody has c.
+func (l *leases) needed(c *Credential) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[leaseOf(c)]
+	return h != nil && h.times > 0
+}
+
+// over reports whether c has expired, also as what renewing it has or may have made of
+// it, and forgets it then.
+func (l *leases) over(c *Credential, now time.Time) bool {
+	if !expired(c, now) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[leaseOf(c)]
+	if h != nil && !h.expired(now) {
+		return false
+	}
+	delete(l.held, leaseOf(c))
+	return true
 }
 
 // forget says that there is nothing of c left to revoke.
@@ -115,7 +178,7 @@ func (l *leases) drop(now time.Time) {
 	}
 	l.swept = now
 	for key, h := range l.held {
-		if expired(h.credential, now) {
+		if h.expired(now) {
 			delete(l.held, key)
 		}
 	}
@@ -132,7 +195,7 @@ func (l *leases) close(now time.Time) []*Credential {
 	l.closed = true
 	var todo []*Credential
 	for key, h := range l.held {
-		if expired(h.credential, now) {
+		if h.expired(now) {
 			delete(l.held, key)
 			continue
 		}

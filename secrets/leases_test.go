@@ -29,11 +29,8 @@ func TestALeaseIsRevokedWhenNobodyHasIt(t *testing.T) {
 	first, second := leased(t, "shared", now.Add(time.Hour)), leased(t, "shared", now.Add(2*time.Hour))
 	hold(first)
 	hold(second)
-	if l.onlyOne(first, true) {
+	if l.giveUp(first); !l.needed(first) {
 		t.Error("revoked while another has it")
-	}
-	if l.onlyOne(first, false) {
-		t.Error("what was not held counts")
 	}
 	if todo := l.close(now); len(todo) != 1 || todo[0] != second {
 		t.Errorf("to be revoked: %v", todo)
@@ -48,8 +45,13 @@ func TestALeaseIsRevokedWhenNobodyHasIt(t *testing.T) {
 
 	l = &leases{held: map[lease]*holding{}, most: 10}
 	hold(first)
-	if !l.onlyOne(first, true) {
+	l.giveUp(first)
+	if l.giveUp(first); l.needed(first) {
 		t.Error("not revoked though nobody got it")
+	}
+	hold(first)
+	if !l.needed(first) {
+		t.Error("what was given up twice is owed")
 	}
 }
 

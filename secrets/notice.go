@@ -3,6 +3,8 @@ package secrets
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 // A NoticeKind says what has happened to the credentials of a [Broker].
@@ -41,48 +43,91 @@ func (b *Broker) Watch(f func(Notice)) {
 	if in == nil || f == nil {
 		return
 	}
-	in.watching.Lock()
-	defer in.watching.Unlock()
-	in.watchers = append(in.watchers, f)
+	in.notices.mu.Lock()
+	defer in.notices.mu.Unlock()
+	in.notices.watchers = append(in.notices.watchers, f)
 }
 
-func (b *broker) tell(notices ...Notice) {
-	if len(notices) == 0 {
+// maxNotices bounds those that wait for a watcher that does not return.
+const maxNotices = 1 << 12
+
+// notices are what is to be told, in the order in which it happened.
+type notices struct {
+	mu       sync.Mutex
+	watchers []func(Notice)
+	waiting  []Notice
+	lost     int          // that were too many to wait
+	telling  bool         // somebody tells
+	troubled map[key]bool // by server, tool and binding
+}
+
+// post has n told by the next tell. It waits for nothing.
+func (b *broker) post(n Notice) {
+	b.notices.mu.Lock()
+	defer b.notices.mu.Unlock()
+	b.notices.post(n)
+}
+
+func (ns *notices) post(n Notice) {
+	switch {
+	case len(ns.watchers) == 0:
+	case len(ns.waiting) >= maxNotices:
+		ns.lost++
+	default:
+		if ns.lost > 0 {
+			n.Reason += fmt.Sprintf(" (%d notices before this one were lost, because those who watch did not return)", ns.lost)
+			ns.lost = 0
+		}
+		ns.waiting = append(ns.waiting, n)
+	}
+}
+
+// tell calls the watchers with what was posted, unless somebody is at it: they may take
+// their time, and use the broker.
+func (b *broker) tell() {
+	ns := &b.notices
+	ns.mu.Lock()
+	if ns.telling || len(ns.waiting) == 0 {
+		ns.mu.Unlock()
 		return
 	}
-	b.watching.Lock()
-	defer b.watching.Unlock()
-	for _, n := range notices {
-		for _, f := range b.watchers {
+	ns.telling = true
+	n, watchers := ns.waiting[0], slices.Clone(ns.watchers)
+	ns.waiting = ns.waiting[1:]
+	ns.mu.Unlock()
+	go func() {
+		defer b.tell()
+		defer func() {
+			ns.mu.Lock()
+			ns.telling = false
+			ns.mu.Unlock()
+		}()
+		for _, f := range watchers {
 			func() {
 				defer func() { _ = recover() }()
 				f(n)
 			}()
 		}
-	}
+	}()
 }
 
-// trouble notes how a request ended, and returns what that changes for a tool's binding.
-func (b *broker) trouble(k key, err error) []Notice {
-	if errors.Is(err, ErrClosed) {
-		return nil
+// trouble notes how a request ended, and posts what that changes for a tool's binding.
+func (b *broker) trouble(k key, err error) {
+	unavailable := errors.Is(err, ErrUnavailable)
+	if err != nil && !unavailable {
+		return // it was not had, but not for want of the store
 	}
 	k.tenant, k.caller = "", ""
-	unavailable := errors.Is(err, ErrUnavailable)
-	b.states.Lock()
-	changed := b.troubled[k] != unavailable
-	if unavailable {
-		b.troubled[k] = true
-	} else {
-		delete(b.troubled, k)
+	ns := &b.notices
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	switch {
+	case ns.troubled[k] == unavailable:
+	case unavailable:
+		ns.troubled[k] = true
+		ns.post(Notice{Kind: NoticeUnavailable, Binding: k.binding, Tool: k.tool, Reason: fmt.Sprintf("%s cannot be had at the moment: %v", k.binding, err)})
+	default:
+		delete(ns.troubled, k)
+		ns.post(Notice{Kind: NoticeAvailable, Binding: k.binding, Tool: k.tool, Reason: k.binding.String() + " can be had again"})
 	}
-	b.states.Unlock()
-	if !changed {
-		return nil
-	}
-	n := Notice{Kind: NoticeAvailable, Binding: k.binding, Tool: k.tool, Reason: k.binding.String() + " can be had again"}
-	if unavailable {
-		n.Kind, n.Reason = NoticeUnavailable, fmt.Sprintf("%s cannot be had at the moment: %v", k.binding, err)
-	}
-	return []Notice{n}
 }

@@ -51,17 +51,17 @@ type resource[T any] struct {
 
 // NewPool returns a pool of what open makes. open is called once for a generation,
 // however many calls wait for it, with a context of its own that ends after 10 seconds;
-// closer, which may be nil where nothing is to be closed, once for each that was opened,
+// shut, which may be nil where nothing is to be closed, once for each that was opened,
 // when nobody uses it, and it may wait. It panics where open is nil, which is a mistake
 // of wiring.
-func NewPool[T any](open func(context.Context, *Credential) (T, error), closer func(T)) *Pool[T] {
+func NewPool[T any](open func(context.Context, *Credential) (T, error), shut func(T)) *Pool[T] {
 	if open == nil {
 		panic("secrets: NewPool needs a function that opens a resource with a credential")
 	}
-	if closer == nil {
-		closer = func(T) {}
+	if shut == nil {
+		shut = func(T) {}
 	}
-	return &Pool[T]{open: open, close: closer, resources: map[any]*resource[T]{}}
+	return &Pool[T]{open: open, close: shut, resources: map[any]*resource[T]{}}
 }
 
 // Do calls f with the resource of the credential, which is not to be used after f has

@@ -129,6 +129,35 @@ func (s *store) counts() (issued, renewed, revoked int) {
 	return s.issued, s.renewed, s.revoked
 }
 
+// A scripted provider is a store of which a test has replaced what it needs.
+type scripted struct {
+	*store
+	issue  func(context.Context, secrets.Request) (*secrets.Credential, error)
+	renew  func(context.Context, *secrets.Credential) (*secrets.Credential, error)
+	revoke func(context.Context, *secrets.Credential) error
+}
+
+func (s scripted) Issue(ctx context.Context, r secrets.Request) (*secrets.Credential, error) {
+	if s.issue != nil {
+		return s.issue(ctx, r)
+	}
+	return s.store.Issue(ctx, r)
+}
+
+func (s scripted) Renew(ctx context.Context, c *secrets.Credential) (*secrets.Credential, error) {
+	if s.renew != nil {
+		return s.renew(ctx, c)
+	}
+	return s.store.Renew(ctx, c)
+}
+
+func (s scripted) Revoke(ctx context.Context, c *secrets.Credential) error {
+	if s.revoke != nil {
+		return s.revoke(ctx, c)
+	}
+	return s.store.Revoke(ctx, c)
+}
+
 // told gathers what a broker tells.
 type told struct {
 	mu    sync.Mutex

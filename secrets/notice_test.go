@@ -1,0 +1,83 @@
+package secrets_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/safemcp/safemcp/secrets"
+)
+
+// Those who watch may use the broker: whoever is told may watch, and close.
+func TestWatchersMayUseTheBroker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Hour, time.Hour)
+		b := secrets.NewBroker(s, nil)
+		var kinds []string
+		done := make(chan struct{})
+		b.Watch(func(n secrets.Notice) {
+			kinds = append(kinds, string(n.Kind))
+			b.Watch(func(secrets.Notice) {})
+			if n.Kind == secrets.NoticeUnrevoked {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				err := b.Close(ctx)
+				if errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Close waits for its own caller: %v", err)
+				}
+				close(done)
+			}
+			if n.Kind == secrets.NoticeUnavailable {
+				runtime.Goexit()
+			}
+		})
+		use(t, b, database)
+		s.set(func(s *store) { s.fail = secrets.ErrUnavailable })
+		time.Sleep(20 * time.Second)
+		use(t, b, database)
+		time.Sleep(20 * time.Second) // unavailable is told
+		s.set(func(s *store) { s.fail = errors.New("no") })
+		select {
+		case <-done:
+		case <-time.After(5 * time.Minute):
+			t.Error("nobody is told any more")
+		}
+		if !strings.Contains(fmt.Sprint(kinds), "unrevoked") {
+			t.Errorf("told %v", kinds)
+		}
+		s.set(func(s *store) { s.fail = nil })
+		_ = b.Close(context.Background())
+	})
+}
+
+// That it is denied is not that it can be had again.
+func TestADenialIsNoRecovery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Hour, time.Hour)
+		b, notices := brokerOf(t, s, nil)
+		s.set(func(s *store) { s.fail = secrets.ErrUnavailable })
+		_, _ = b.Acquire(t.Context(), stored)
+		time.Sleep(2 * time.Second)
+		s.set(func(s *store) { s.fail = secrets.ErrDenied })
+		_, _ = b.Acquire(t.Context(), stored)
+		synctest.Wait()
+		if notices.String() != "[unavailable]" {
+			t.Errorf("told %s", notices)
+		}
+		time.Sleep(2 * time.Second)
+		s.set(func(s *store) { s.fail = nil })
+		use(t, b, stored)
+		synctest.Wait()
+		if notices.String() != "[unavailable available]" {
+			t.Errorf("told %s", notices)
+		}
+		_ = b.Close(t.Context())
+	})
+}
