@@ -95,7 +95,7 @@ func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) {
 	case out.credential != nil:
 		f.credential = b.lend(e, before, out, begun)
 		b.replaced(e, before, f.credential, out.gone)
-	case before == nil:
+	case before == nil || errors.Is(out.err, ErrClosed): // Close ends what there is
 		f.err = out.err
 	case out.gone == nil && (errors.Is(out.err, ErrUnavailable) || expired(before.credential, time.Now())):
 		f.err = out.err
