@@ -103,7 +103,12 @@ func (p *pass) close() {
 	defer p.inside.Unlock()
 	p.over = true
 	p.call.end()
-	if p.held && !p.abandoned {
+	if p.abandoned { // until it returns the handler has its slots and its credentials
+		return
+	}
+	p.giveBack()
+	if p.held {
+		p.held = false
 		p.releaseSlots()
 	}
 }
@@ -251,6 +256,7 @@ func (p *pass) prepare(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return nil
 	}
+	p.giveBack() // of a handler that middleware calls once more
 	issued := make(map[string]*secrets.Credential, len(wanted))
 	p.lent = issued // also where one of several fails
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
@@ -272,11 +278,13 @@ func (p *pass) prepare(ctx context.Context) error {
 	return nil
 }
 
-// giveBack says that the handler has returned, and so needs its credentials no more.
+// giveBack says that the call is answered and its handler has returned, and so that
+// nobody needs its credentials any more.
 func (p *pass) giveBack() {
 	for _, c := range p.lent {
 		p.server.options.Secrets.Release(c)
 	}
+	p.lent = nil
 }
 
 // noCredentials says whether it makes sense to try again: not where there is nothing

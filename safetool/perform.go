@@ -34,7 +34,6 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	bounded := newPatience(ctx, p.feature.limits.Timeout)
 	defer bounded.end()
 	if err := p.prepare(bounded); err != nil {
-		p.giveBack()
 		return answer, err
 	}
 	return timed(bounded, p, handler)
@@ -76,7 +75,6 @@ func timed[A any](ctx context.Context, p *pass, handler func(context.Context) (A
 			}
 			p.late(h.err)
 		}()
-		defer p.giveBack()
 		defer func() {
 			if v := recover(); v != nil {
 				h.err = recovered(v)
@@ -121,6 +119,7 @@ func (p *pass) orTimeout(ctx context.Context, err error) error {
 // gets what it returns; the log learns that it ended, and its slots are free.
 func (p *pass) late(err error) {
 	defer p.server.running.End()
+	p.giveBack()
 	p.releaseSlots()
 	e := p.lateEvent()
 	e.Outcome.Status = audit.StatusOK
