@@ -84,8 +84,7 @@ func TestADenialIsNoRecovery(t *testing.T) {
 
 // A watcher that hangs holds up nobody, what waits for it is bounded, and that some was
 // lost is told.
-func TestAWatcherThatHangs(t *testing.T) {
-	t.Parallel()
+func TestAWatcherThatHangs(t *testing.T) { // alone: it counts goroutines
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(0, 0)
 		b := secrets.NewBroker(s, nil)
