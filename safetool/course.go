@@ -129,12 +129,13 @@ func (p *pass) decide(ending error) {
 	p.call.end()
 }
 
-// gone frees the slots once nothing of the program's runs for the pass, and says whether
-// that outlived the answer.
+// gone frees the slots and gives the credentials back once nothing of the program's runs
+// for the pass, and says whether that outlived the answer.
 func (p *pass) gone() (late bool) {
 	if p.working || p.parts > 0 {
 		return false
 	}
+	p.giveBack()
 	if p.held {
 		p.held = false
 		p.server.callerSlots.Release(p.caller.Principal.ID)

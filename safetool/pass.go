@@ -148,6 +148,7 @@ func (p *pass) prepare(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return nil
 	}
+	p.giveBack() // of a handler that middleware calls once more
 	issued := make(map[string]*secrets.Credential, len(wanted))
 	p.lent = issued // also where one of several fails
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
@@ -169,11 +170,12 @@ func (p *pass) prepare(ctx context.Context) error {
 	return nil
 }
 
-// giveBack says that the handler has returned, and so needs its credentials no more.
+// giveBack says that nobody needs the call's credentials any more.
 func (p *pass) giveBack() {
 	for _, c := range p.lent {
 		p.server.options.Secrets.Release(c)
 	}
+	p.lent = nil
 }
 
 // noCredentials says whether it makes sense to try again: not where there is nothing

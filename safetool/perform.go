@@ -32,7 +32,6 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 		}
 		bounded := &patience{Context: ctx, until: until}
 		defer bounded.end()
-		defer p.giveBack()
 		if err := p.prepare(bounded); err != nil {
 			return none, err
 		}

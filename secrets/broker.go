@@ -28,7 +28,8 @@ type Options struct {
 	// Confirm is how often a credential that is used is confirmed with its provider:
 	// how long it takes until a new version, a revoked lease or a deleted role is
 	// noticed. Zero is 30 seconds. What is not used for that long is let go of, and its
-	// lease revoked.
+	// lease revoked. A broker begins at most 100 requests a second for this, so that
+	// with more than 3,000 credentials in use it takes longer.
 	Confirm time.Duration
 	// Stale is how long after it was last confirmed a stored value is used while its
 	// store is not available: zero is 5 minutes, and below zero it is not used. A

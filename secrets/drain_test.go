@@ -225,8 +225,7 @@ func TestALeaseThatSeveralHaveIsRevokedWithTheLast(t *testing.T) {
 
 // A provider whose Revoke hangs gathers no goroutines, and takes no room from those who
 // issue.
-func TestRevocationsThatHangAreBounded(t *testing.T) {
-	t.Parallel()
+func TestRevocationsThatHangAreBounded(t *testing.T) { // alone: it counts goroutines
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(24*time.Hour, 24*time.Hour)
 		release := make(chan struct{})

@@ -63,11 +63,15 @@ func (b *broker) fresh(ctx context.Context, e *entry) outcome {
 		return outcome{credential: held}
 	}
 	c, err := b.obtain(ctx, e.key.request())
-	if err != nil && gone == nil && errors.Is(err, ErrUnavailable) && !expired(held, time.Now()) {
+	if err != nil && gone == nil && !denied(err) && !expired(held, time.Now()) {
 		return outcome{credential: held, err: err} // good until its end
 	}
 	return outcome{credential: c, issued: true, err: err, gone: gone}
 }
+
+// denied says that err is the store's word: that another could not be had for any other
+// reason, such as one that was refused here, says nothing of the one that is there.
+func denied(err error) bool { return errors.Is(err, ErrDenied) || errors.Is(err, ErrNotFound) }
 
 // settle puts the outcome in its place, and posts what there is to tell.
 func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) {
@@ -77,7 +81,7 @@ func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) {
 	e.flight = nil
 	now := b.clock()
 	before := e.lent.Load()
-	if out.err == nil && (e.dead || b.leases.isClosed()) {
+	if e.dead || b.leases.isClosed() {
 		out = outcome{err: ErrClosed} // what was obtained is in leases, and revoked
 	}
 	e.failure, e.failedAt = out.err, now
@@ -91,9 +95,9 @@ func (b *broker) settle(e *entry, f *flight, begun time.Duration, out outcome) {
 	case out.credential != nil:
 		f.credential = b.lend(e, before, out, begun)
 		b.replaced(e, before, f.credential, out.gone)
-	case before == nil:
+	case before == nil || errors.Is(out.err, ErrClosed): // Close ends what there is
 		f.err = out.err
-	case errors.Is(out.err, ErrUnavailable) && out.gone == nil:
+	case out.gone == nil && (errors.Is(out.err, ErrUnavailable) || expired(before.credential, time.Now())):
 		f.err = out.err
 		if before.credential.stored() { // stored values alone outlive their confirmation
 			e.lent.Store(&lent{before.credential, later(e.confirmed, max(b.options.Stale, 0))})
@@ -152,7 +156,7 @@ func (b *broker) replaced(e *entry, before *lent, c *Credential, gone error) {
 	old := before.credential
 	old.generation.retire()
 	if revocable(old) {
-		b.drain(old)
+		b.keeper.drain(old, false)
 		return // what ends in time is followed by another all day
 	}
 	b.post(Notice{
@@ -170,7 +174,7 @@ func (b *broker) gone(e *entry, c *Credential, why error, itself bool) {
 	if itself && errors.Is(why, ErrNotFound) {
 		b.leases.forget(c)
 	} else if revocable(c) {
-		b.drain(c)
+		b.keeper.drain(c, false)
 	}
 	b.post(Notice{
 		Kind: NoticeEnded, Binding: e.key.binding, Tool: e.key.tool,

@@ -133,3 +133,78 @@ func TestWhoHasNoNameGetsNothingOfTheirOwn(t *testing.T) {
 		t.Error("issued")
 	}
 }
+
+// That what was issued in its place is refused ends nothing that is in use.
+func TestARefusedSuccessorEndsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(time.Minute, time.Minute)
+		var odd atomic.Bool
+		b := secrets.NewBroker(scripted{store: s, issue: func(ctx context.Context, r secrets.Request) (*secrets.Credential, error) {
+			c, err := s.Issue(ctx, r)
+			if err == nil && odd.Load() {
+				return secrets.NewCredential(secrets.CredentialData{Binding: r.Binding, ID: c.ID(), Expires: c.Expires(), Value: secrets.NewSecret([]byte("short"))})
+			}
+			return c, err
+		}}, nil)
+		c, err := b.Acquire(t.Context(), database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		odd.Store(true)
+		time.Sleep(50 * time.Second)
+		if !s.knows(c.ID()) {
+			t.Error("revoked under the call that has it")
+		}
+		if again := use(t, b, database); again.ID() != c.ID() {
+			t.Errorf("got %s", again.ID())
+		}
+		b.Release(c)
+		odd.Store(false)
+		time.Sleep(5 * time.Second)
+		if again := use(t, b, database); again.ID() == c.ID() {
+			t.Error("not replaced")
+		}
+		if err := b.Close(t.Context()); err != nil || len(s.live()) != 0 {
+			t.Errorf("%v, %v live on", err, s.live())
+		}
+	})
+}
+
+// Who waits while the broker is closed is not handed what Close has revoked.
+func TestWhoWaitsAtCloseGetsNothingThatIsRevoked(t *testing.T) {
+	t.Parallel()
+	for slow := 100 * time.Millisecond; slow < 3*time.Second; slow += 100 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStore(time.Minute, time.Minute)
+			var away atomic.Bool
+			b := secrets.NewBroker(scripted{store: s, issue: func(ctx context.Context, r secrets.Request) (*secrets.Credential, error) {
+				if away.Load() {
+					time.Sleep(slow)
+					return nil, secrets.ErrUnavailable
+				}
+				return s.Issue(ctx, r)
+			}}, nil)
+			use(t, b, database)
+			away.Store(true)
+			for waits := false; !waits; time.Sleep(10 * time.Millisecond) {
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					if c, err := b.Acquire(t.Context(), database); err == nil {
+						if b.Release(c); !s.knows(c.ID()) {
+							t.Errorf("%s: got %s, which is revoked", slow, c.ID())
+						}
+					}
+				}()
+				select {
+				case <-done:
+				case <-time.After(5 * time.Millisecond):
+					waits = true
+					_ = b.Close(t.Context())
+					<-done
+				}
+			}
+		})
+	}
+}

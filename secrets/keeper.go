@@ -43,6 +43,7 @@ type keeper struct {
 type drain struct {
 	notBefore time.Duration
 	failures  int
+	givenUp   bool
 }
 
 func newKeeper(b *broker) *keeper {
@@ -63,10 +64,10 @@ func (k *keeper) schedule(e *entry, at time.Duration) {
 	k.nudge()
 }
 
-// drain has c revoked once no call has it.
-func (k *keeper) drain(c *Credential) {
+// drain has c revoked once no call has it. givenUp says that leases know already.
+func (k *keeper) drain(c *Credential, givenUp bool) {
 	k.mu.Lock()
-	k.draining[c] = &drain{}
+	k.draining[c] = &drain{givenUp: givenUp}
 	k.start()
 	k.mu.Unlock()
 	k.nudge()
@@ -152,6 +153,10 @@ func (k *keeper) next() (work func() bool, wait time.Duration) {
 		case k.revoking >= mostRevoking: // one that returns wakes us
 			wait = sooner(wait, longestWait)
 		case c.generation.users.Load() < 0 || c.generation.endIdle():
+			if !d.givenUp { // not before: until now calls had it
+				d.givenUp = true
+				k.broker.leases.giveUp(c)
+			}
 			if k.broker.leases.needed(c) { // by others, who were given the same
 				delete(k.draining, c)
 				continue
@@ -279,7 +284,7 @@ func (b *broker) letGo(e *entry, l *lent) {
 	l.credential.generation.end()
 	l.credential.generation.retire()
 	if revocable(l.credential) {
-		b.drain(l.credential)
+		b.keeper.drain(l.credential, false)
 	}
 }
 

@@ -104,17 +104,17 @@ func (l *leases) extend(c *Credential) bool {
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
 	if h != nil {
-		h.credential, h.perhaps = c, time.Time{}
+		h.credential = c // and not less than perhaps: another renewal may be under way
 	}
 	return h != nil
 }
 
 // perhaps says that a renewal of c is under way, which may let it live until then, and
-// whose answer may be lost; the zero time, that it is known to have changed nothing.
+// whose answer may be lost; the zero time, that c cannot be renewed.
 func (l *leases) perhaps(c *Credential, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.held[leaseOf(c)]; h != nil {
+	if h := l.held[leaseOf(c)]; h != nil && (until.IsZero() || until.After(h.perhaps)) {
 		h.perhaps = until
 	}
 }

@@ -36,8 +36,10 @@ type Notice struct {
 }
 
 // Watch has f called with what happens from now on, one notice at a time, from a
-// goroutine of the broker that nobody's call waits for. Changes are told, not states: a
-// store that stays away is told once. A panic of f is swallowed.
+// goroutine of the broker that nobody's call waits for, in the order in which it
+// happened. Changes are told, not states: a store that stays away is told once. f may use
+// the broker, and close it. A panic of f is swallowed; while it does not return 4,096
+// notices wait, and how many more were lost is told with the next.
 func (b *Broker) Watch(f func(Notice)) {
 	in := b.inner()
 	if in == nil || f == nil {

@@ -81,3 +81,40 @@ func TestADenialIsNoRecovery(t *testing.T) {
 		_ = b.Close(t.Context())
 	})
 }
+
+// A watcher that hangs holds up nobody, what waits for it is bounded, and that some was
+// lost is told.
+func TestAWatcherThatHangs(t *testing.T) { // alone: it counts goroutines
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(0, 0)
+		b := secrets.NewBroker(s, nil)
+		hang := make(chan struct{})
+		n := &told{}
+		b.Watch(func(notice secrets.Notice) { <-hang; n.note(notice) })
+		before := runtime.NumGoroutine()
+		for i := range 5000 {
+			r := stored
+			r.Tool = fmt.Sprint("t", i)
+			use(t, b, r)
+		}
+		s.set(func(s *store) { s.version = 2 })
+		for i := range 5000 {
+			r := stored
+			r.Tool = fmt.Sprint("t", i)
+			use(t, b, r)
+		}
+		time.Sleep(3 * time.Minute)
+		if more := runtime.NumGoroutine() - before; more > 10 {
+			t.Errorf("%d goroutines more", more)
+		}
+		close(hang)
+		synctest.Wait()
+		s.set(func(s *store) { s.fail = secrets.ErrUnavailable })
+		_, _ = b.Acquire(t.Context(), stored)
+		synctest.Wait()
+		if len(n.all) != 4098 || !strings.Contains(n.all[4097].Reason, "903 notices") {
+			t.Errorf("told %d, and %s at last", len(n.all), n.all[len(n.all)-1].Reason)
+		}
+		_ = b.Close(t.Context())
+	})
+}

@@ -23,8 +23,9 @@ type Request struct {
 // The errors are wrapped around [ErrNotFound] where there is no such credential, or none
 // any more, [ErrDenied] where it is not for us, [ErrUnsupported] where the provider cannot
 // serve the binding, and [ErrUnavailable] where the store cannot be reached or cannot do
-// its work, which may be over in a while; any other error means that the provider did not
-// do what it should.
+// its work, which may be over in a while, as [context.DeadlineExceeded] says, too; any
+// other error means that the provider did not do what it should. What it does after its
+// context has ended is revoked or heeded all the same.
 //
 // A provider may have a further method, Supports(Binding) error, with which
 // [Broker.Supports] finds mistakes when a server is put together.
@@ -37,7 +38,8 @@ type Provider interface {
 	// that it has ended, and nobody may use it any more.
 	Renew(ctx context.Context, credential *Credential) (*Credential, error)
 	// Revoke ends a credential before its time. Where there is nothing to take
-	// back it returns nil.
+	// back it returns nil. What fails is tried again, up to once a minute, until the
+	// credential has expired; 64 are under way at most, beside those of a Close.
 	Revoke(ctx context.Context, credential *Credential) error
 }
 

@@ -39,13 +39,7 @@ func (b *broker) discard(c *Credential, held bool) {
 	own := *c
 	own.issued, own.generation = c.root(), &generation{broker: b}
 	own.generation.end()
-	b.keeper.drain(&own)
-}
-
-// drain has the keeper revoke c once no call has it.
-func (b *broker) drain(c *Credential) {
-	b.leases.giveUp(c)
-	b.keeper.drain(c)
+	b.keeper.drain(&own, true)
 }
 
 // revoke does not outlive ctx, whatever the provider does; returned is called when the

@@ -16,7 +16,7 @@ import (
 // settings are what the flags say.
 type settings struct {
 	address, role, policy, audit, journal, http, keys string
-	timeout                                  time.Duration
+	timeout                                           time.Duration
 }
 
 // listen serves over standard input and output, or over HTTP whoever has a key of the
