@@ -88,7 +88,7 @@ func NewBroker(provider Provider, o *Options) *Broker {
 		provider: provider, watch: scan.New(o.scan()), now: time.Now, begun: time.Now(),
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
 		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(),
-		notices: notices{troubled: map[key]bool{}},
+		notices: notices{troubled: map[key]map[key]time.Duration{}},
 	}
 	b.keeper = newKeeper(b)
 	if o != nil {

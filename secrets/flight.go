@@ -48,7 +48,7 @@ func (b *broker) fresh(ctx context.Context, e *entry) outcome {
 	}
 	var gone error
 	if held.id != "" {
-		confirmed, err := b.confirm(ctx, held, lifetime)
+		confirmed, err := b.confirm(ctx, held)
 		switch {
 		case err == nil:
 			held = confirmed

@@ -47,11 +47,11 @@ func (b *broker) obtain(ctx context.Context, request Request) (*Credential, erro
 	})
 }
 
-// confirm has a credential that was issued for a lifetime renewed, as far as it can be.
-func (b *broker) confirm(ctx context.Context, held *Credential, lifetime time.Duration) (*Credential, error) {
+// confirm has a credential renewed, as far as it can be.
+func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, error) {
 	return b.ask(ctx, held.binding, func(ctx context.Context, deliver func(answered) bool) {
 		var c *Credential
-		b.leases.perhaps(held, b.now().Add(lifetime+b.options.IssueTimeout))
+		b.leases.renewing(held, b.now())
 		err := b.guard(held.binding, func() error {
 			var err error
 			c, err = b.provider.Renew(ctx, held)
@@ -69,7 +69,7 @@ func (b *broker) confirm(ctx context.Context, held *Credential, lifetime time.Du
 		}
 		if err != nil {
 			if errors.Is(err, ErrNotRenewable) || errors.Is(err, ErrUnsupported) {
-				b.leases.perhaps(held, time.Time{})
+				b.leases.unrenewable(held)
 			}
 			deliver(answered{nil, err})
 			if c != nil && leaseOf(c) != leaseOf(held) {
@@ -77,7 +77,7 @@ func (b *broker) confirm(ctx context.Context, held *Credential, lifetime time.Du
 			}
 			return
 		}
-		if b.leases.extend(c) {
+		if b.leases.extend(c, b.now()) {
 			deliver(answered{c, nil})
 			return
 		}

@@ -34,7 +34,16 @@ type lease struct {
 type holding struct {
 	credential *Credential
 	times      int
-	perhaps    time.Time // that its store may have renewed it until, without our being told
+	life       time.Duration // the longest that it was given
+	perhaps    time.Time     // that its store may have renewed it until, without our being told
+}
+
+// become says that the credential is c now.
+func (h *holding) become(c *Credential, now time.Time) {
+	h.credential = c // and not less than perhaps: a renewal may be under way
+	if !c.expires.IsZero() {
+		h.life = max(h.life, c.expires.Sub(now))
+	}
 }
 
 func (h *holding) expired(now time.Time) bool {
@@ -78,7 +87,7 @@ func (l *leases) hold(c *Credential, now time.Time) error {
 		h = &holding{}
 		l.held[leaseOf(c)] = h
 	}
-	h.credential = c
+	h.become(c, now)
 	h.times++
 	return nil
 }
@@ -99,23 +108,36 @@ func (l *leases) keep(c *Credential) bool {
 
 // extend says that c is what its credential has become by renewing it, and reports
 // whether that is held.
-func (l *leases) extend(c *Credential) bool {
+func (l *leases) extend(c *Credential, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[leaseOf(c)]
 	if h != nil {
-		h.credential = c // and not less than perhaps: another renewal may be under way
+		h.become(c, now)
 	}
 	return h != nil
 }
 
-// perhaps says that a renewal of c is under way, which may let it live until then, and
-// whose answer may be lost; the zero time, that c cannot be renewed.
-func (l *leases) perhaps(c *Credential, until time.Time) {
+// renewing says that a renewal of c is begun, whose answer may be lost: for as long as its
+// store ever gave it, and what a request may take, it may live.
+func (l *leases) renewing(c *Credential, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.held[leaseOf(c)]; h != nil && (until.IsZero() || until.After(h.perhaps)) {
+	h := l.held[leaseOf(c)]
+	if h == nil {
+		return
+	}
+	if until := now.Add(h.life + revokeTimeout); until.After(h.perhaps) {
 		h.perhaps = until
+	}
+}
+
+// unrenewable says that c cannot be renewed, and has not been.
+func (l *leases) unrenewable(c *Credential) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[leaseOf(c)]; h != nil {
+		h.perhaps = time.Time{}
 	}
 }
 

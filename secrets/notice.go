@@ -3,8 +3,10 @@ package secrets
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A NoticeKind says what has happened to the credentials of a [Broker].
@@ -58,9 +60,9 @@ type notices struct {
 	mu       sync.Mutex
 	watchers []func(Notice)
 	waiting  []Notice
-	lost     int          // that were too many to wait
-	telling  bool         // somebody tells
-	troubled map[key]bool // by server, tool and binding
+	lost     int                           // that were too many to wait
+	telling  bool                          // somebody tells
+	troubled map[key]map[key]time.Duration // by server, tool and binding: for whom, and when last
 }
 
 // post has n told by the next tell. It waits for nothing.
@@ -113,23 +115,41 @@ func (b *broker) tell() {
 	}()
 }
 
-// trouble notes how a request ended, and posts what that changes for a tool's binding.
+// For how long a tenant or caller for whom the store failed keeps others' success from
+// being told as its return, and how many of them are told apart.
+const (
+	troubledFor  = time.Minute
+	mostTroubled = 1 << 10
+)
+
+// trouble notes how a request ended, and posts what that changes for a tool's binding: it
+// is available again when that is so for all whom it failed lately. One tenant whose
+// store is away would else be told as often as others are confirmed.
 func (b *broker) trouble(k key, err error) {
-	unavailable := errors.Is(err, ErrUnavailable)
-	if err != nil && !unavailable {
-		return // it was not had, but not for want of the store
-	}
-	k.tenant, k.caller = "", ""
+	now := b.clock()
+	all := key{server: k.server, tool: k.tool, binding: k.binding}
 	ns := &b.notices
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	switch {
-	case ns.troubled[k] == unavailable:
-	case unavailable:
-		ns.troubled[k] = true
-		ns.post(Notice{Kind: NoticeUnavailable, Binding: k.binding, Tool: k.tool, Reason: fmt.Sprintf("%s cannot be had at the moment: %v", k.binding, err)})
-	default:
-		delete(ns.troubled, k)
+	failing, told := ns.troubled[all]
+	if errors.Is(err, ErrUnavailable) {
+		if !told {
+			failing = map[key]time.Duration{}
+			ns.troubled[all] = failing
+			ns.post(Notice{Kind: NoticeUnavailable, Binding: k.binding, Tool: k.tool, Reason: fmt.Sprintf("%s cannot be had at the moment: %v", k.binding, err)})
+		}
+		if _, there := failing[k]; there || len(failing) < mostTroubled {
+			failing[k] = now
+		}
+		return
+	}
+	delete(failing, k)
+	if !told || err != nil { // or it was not had, but not for want of the store
+		return
+	}
+	maps.DeleteFunc(failing, func(_ key, at time.Duration) bool { return now-at > troubledFor })
+	if len(failing) == 0 {
+		delete(ns.troubled, all)
 		ns.post(Notice{Kind: NoticeAvailable, Binding: k.binding, Tool: k.tool, Reason: k.binding.String() + " can be had again"})
 	}
 }

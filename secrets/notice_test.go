@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,4 +118,58 @@ func TestAWatcherThatHangs(t *testing.T) { // alone: it counts goroutines
 		}
 		_ = b.Close(t.Context())
 	})
+}
+
+// A store that is away for one tenant alone is told once, and its return once it is back
+// for that one, or nobody asks for them any more.
+func TestATenantWhoseStoreIsAwayIsToldOnce(t *testing.T) {
+	t.Parallel()
+	for name, returns := range map[string]bool{"returns": true, "leaves": false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStore(0, 0)
+			var away atomic.Bool
+			away.Store(true)
+			b := secrets.NewBroker(scripted{store: s, issue: func(ctx context.Context, r secrets.Request) (*secrets.Credential, error) {
+				if r.Tenant == "a" && away.Load() {
+					return nil, secrets.ErrUnavailable
+				}
+				return s.Issue(ctx, r)
+			}}, nil)
+			n := &told{}
+			b.Watch(n.note)
+			others := func() {
+				for i := range 20 {
+					r := stored
+					r.Tenant = fmt.Sprint("b", i)
+					use(t, b, r)
+				}
+				time.Sleep(time.Second)
+			}
+			one := stored
+			one.Tenant = "a"
+			for range 200 {
+				if c, err := b.Acquire(t.Context(), one); err == nil {
+					b.Release(c)
+				}
+				others()
+			}
+			if n.String() != "[unavailable]" {
+				t.Errorf("%s: told %s", name, n)
+			}
+			if returns {
+				away.Store(false)
+				time.Sleep(2 * time.Second)
+				use(t, b, one)
+			} else {
+				for range 100 {
+					others()
+				}
+			}
+			synctest.Wait()
+			if n.String() != "[unavailable available]" {
+				t.Errorf("%s: told %s", name, n)
+			}
+			_ = b.Close(t.Context())
+		})
+	}
 }
