@@ -97,6 +97,8 @@ type auth struct {
 	Accessor  string `json:"accessor"`
 	Lifetime  int    `json:"lease_duration"` // seconds; 0 for a token that does not end
 	Renewable bool   `json:"renewable"`
+	// Policies are all that the token has, those of its identity among them.
+	Policies []string `json:"policies"`
 	// Metadata is what the method of the login knows: an AppRole's or a JWT's role.
 	Metadata map[string]string `json:"metadata"`
 

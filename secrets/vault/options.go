@@ -13,6 +13,9 @@ type Options struct {
 	Login Login
 	// ToolPolicies names the policies of a tool's own token. Where it is nil, every
 	// tool works with the provider's token. It has to be safe for concurrent use.
+	// Vault adds "default", and those of the identity that logs in, its entity's and
+	// its groups': a tool whose token would have one of these that is not named is
+	// refused with [secrets.ErrDenied].
 	ToolPolicies func(tool string) []string
 	// ToolLifetime is how long a tool's token lives at most, and so every lease that
 	// it makes: zero is an hour.

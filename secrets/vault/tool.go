@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -139,9 +141,24 @@ func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
 	case a.Auth == nil || a.Auth.Token == "":
 		return nil, fmt.Errorf("vault: no token was made for the tool %s", c.tool)
 	}
+	if !noMore(a.Auth.Policies, policies) {
+		_, _ = c.p.client.send(ctx, http.MethodPost, "auth/token/revoke-self", secrets.NewSecret([]byte(a.Auth.Token)), nil)
+		return nil, fmt.Errorf("vault: the token for the tool %s would have policies that Options.ToolPolicies does not name, those of the login's identity: give them to the role of the login in place of its entity or a group: %w", c.tool, secrets.ErrDenied)
+	}
 	a.Auth.Renewable, a.Auth.parent = false, t
 	a.Auth.Metadata = map[string]string{"role": t.role}
 	return a.Auth, nil
 }
 
 var _ Login = (*childOf)(nil)
+
+// noMore says that a token has no policies but those that were asked for and "default". A
+// child has those of its parent's identity too, whatever it asks for, and Vault writes all
+// in lower case.
+func noMore(has, asked []string) bool {
+	return !slices.ContainsFunc(has, func(policy string) bool {
+		return policy != "default" && !slices.ContainsFunc(asked, func(one string) bool {
+			return strings.EqualFold(strings.TrimSpace(one), policy)
+		})
+	})
+}
