@@ -44,7 +44,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 // until is when a lease of so many seconds ends: with the token that made it, at the
 // latest, however long Vault says that it is.
 func (l *lease) until(begun time.Time, duration int) time.Time {
-	expires := begun.Add(time.Duration(duration) * time.Second)
+	expires := begun.Add(seconds(duration))
 	if end := l.token.expires(); !end.IsZero() && end.Before(expires) {
 		return end
 	}
