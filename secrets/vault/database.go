@@ -27,7 +27,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 	l := &lease{tool: r.Tool, token: t}
 	expires := l.until(begun, a.LeaseDuration)
 	if err := p.keepLease(a.LeaseID, l, expires); err != nil {
-		p.giveBack(ctx, a.LeaseID)
+		p.giveBack(ctx, a.LeaseID, t)
 		return nil, fmt.Errorf("vault: %s: %w", r.Binding, err)
 	}
 	c, err := secrets.NewCredential(secrets.CredentialData{
@@ -36,7 +36,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 		Expires: expires, Origin: t.origin(a, r.Binding.Path()),
 	})
 	if err != nil {
-		p.giveBack(ctx, a.LeaseID)
+		p.giveBack(ctx, a.LeaseID, t)
 	}
 	return c, err
 }

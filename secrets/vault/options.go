@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,9 @@ func (o *Options) complete() error {
 	}
 	if o.AuditDevice != "" && !mountName.MatchString(o.AuditDevice) {
 		return errors.New("vault: Options.AuditDevice is the name of an audit device, which has letters, digits, - and _, and slashes between them")
+	}
+	if strings.ContainsFunc(o.Namespace, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return errors.New("vault: Options.Namespace holds a space, or a character that is not ASCII or does not show")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = requestTimeout

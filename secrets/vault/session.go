@@ -131,11 +131,11 @@ func (s *session) enter(ctx context.Context) (*token, error) {
 	return t, nil
 }
 
-// cool bounds how often a login that is refused is tried again: every time it is asked
-// for would be a storm, and Vault locks a login out that fails too often. The caller holds
-// the lock.
+// cool bounds how often a login is tried again that is refused, or that cannot be written
+// down: every time it is asked for would be a storm, Vault locks a login out that fails too
+// often, and a SecretID may have few uses. The caller holds the lock.
 func (s *session) cool(err error) {
-	if errors.Is(err, secrets.ErrUnavailable) {
+	if _, full := errors.AsType[*errJournal](err); errors.Is(err, secrets.ErrUnavailable) && !full {
 		return // the breaker does it
 	}
 	s.pause = min(max(2*s.pause, shortestRest), longestRest)

@@ -126,9 +126,9 @@ type childOf struct {
 }
 
 func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
-	policies := c.p.options.ToolPolicies(c.tool)
-	if len(policies) == 0 {
-		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s: %w", c.tool, secrets.ErrDenied)
+	policies, err := c.policies()
+	if err != nil {
+		return nil, err
 	}
 	lifetime := fmt.Sprintf("%ds", int(c.p.options.ToolLifetime/time.Second))
 	a, t, err := c.p.as(ctx, "", http.MethodPost, "auth/token/create", map[string]any{
@@ -151,6 +151,20 @@ func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
 }
 
 var _ Login = (*childOf)(nil)
+
+// policies are those of the tool. A panic, which would end the process from here, names
+// none.
+func (c *childOf) policies() (all []string, err error) {
+	defer func() {
+		if recover() != nil {
+			all, err = nil, fmt.Errorf("vault: Options.ToolPolicies panicked for the tool %s: %w", c.tool, secrets.ErrDenied)
+		}
+	}()
+	if all = c.p.options.ToolPolicies(c.tool); len(all) == 0 {
+		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s: %w", c.tool, secrets.ErrDenied)
+	}
+	return all, nil
+}
 
 // noMore says that a token has no policies but those that were asked for and "default". A
 // child has those of its parent's identity too, whatever it asks for, and Vault writes all

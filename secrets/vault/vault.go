@@ -66,6 +66,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"strings"
@@ -207,6 +208,12 @@ func (p *Provider) Issue(ctx context.Context, r secrets.Request) (*secrets.Crede
 		return in.transit(ctx, r, path)
 	}
 	return in.kv(ctx, r, path)
+}
+
+// tell logs. A handler that panics ends nothing that is under way.
+func (p *provider) tell(ctx context.Context, level slog.Level, text string, args ...any) {
+	defer func() { _ = recover() }()
+	p.options.Logger.Log(ctx, level, text, args...)
 }
 
 // into decodes the data of an answer.
