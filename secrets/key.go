@@ -14,7 +14,8 @@ type Key interface {
 	// Sign returns the signature of message in the store's own form, which says
 	// with which version of the key it was made.
 	Sign(ctx context.Context, message []byte) (signature string, err error)
-	// Verify returns nil where signature is what Sign made of message, or HMAC.
+	// Verify returns nil where signature is what Sign made of message, or HMAC with a key
+	// that does not sign: who may hash with one that does need not be allowed to sign.
 	Verify(ctx context.Context, message []byte, signature string) error
 	// HMAC returns a keyed hash of message in the store's own form.
 	HMAC(ctx context.Context, message []byte) (hash string, err error)

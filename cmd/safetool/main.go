@@ -113,7 +113,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 }
 
 func command(ctx context.Context, args []string, out, errs io.Writer) error {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+	if len(args) == 0 || args[0] == "help" || slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
 		_, err := io.WriteString(out, usage)
 		return err
 	}

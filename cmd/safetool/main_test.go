@@ -133,6 +133,7 @@ func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
 		{nil, 0, "safetool audit verify DIR"},
 		{[]string{"--help"}, 0, "audit show"},
 		{[]string{"help"}, 0, "keys create"},
+		{[]string{"secrets", "set", "-h"}, 0, "never an argument"},
 		{[]string{"nonsense"}, 2, "no command"},
 		{[]string{"audit", "nonsense"}, 2, "no command"},
 		{[]string{"audit", "verify"}, 2, "directory"},

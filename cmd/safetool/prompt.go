@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -18,13 +20,16 @@ import (
 // a word.
 const longestLine = 4095
 
-// ask asks for a line at a terminal that does not show it.
+// ask asks for a line at a terminal that does not show it. What ends the process by
+// default would leave the terminal like that.
 func ask(ctx context.Context, terminal *os.File, errs io.Writer, prompt string) ([]byte, error) {
 	fd := int(terminal.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return nil, fmt.Errorf("asking at the terminal: %w", err)
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGQUIT)
+	defer stop()
 	fmt.Fprint(errs, prompt)
 	defer fmt.Fprintln(errs)
 	line, err := await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })

@@ -137,6 +137,10 @@ func TestWhatIsTypedDoesNotShow(t *testing.T) {
 	if code != 1 || !strings.Contains(shows, "interrupted: nothing was changed") {
 		t.Errorf("exit %d: %s", code, shows)
 	}
+	shows, code = run(typed, nil, [2]string{"The value of", "\x1c"}) // and the one that ends it with a dump
+	if code != 1 || !strings.Contains(shows, "interrupted: nothing was changed") {
+		t.Errorf("exit %d: %s", code, shows)
+	}
 	if value, _ := issuedFrom(t, file, "app/share", "key", nil); value != stored {
 		t.Errorf("issued %q", value)
 	}

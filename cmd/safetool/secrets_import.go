@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/safemcp/safemcp/secrets"
 	"github.com/safemcp/safemcp/secrets/vault"
@@ -67,10 +68,20 @@ func secretsImport(ctx context.Context, args []string, stdin *os.File, errs io.W
 	}
 	fmt.Fprintf(errs, "%s of the entry %s stored in %s, under %s: %s.\n", wereCopied(len(values)), path, e.file, *as, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
 	if len(others) > 0 {
-		fmt.Fprintf(errs, "Left out, since they hold no text: %s.\n", strings.Join(others, ", "))
+		fmt.Fprintf(errs, "Left out, since they hold no text: %s.\n", printable(strings.Join(others, ", ")))
 	}
 	fmt.Fprintln(errs, "It is a copy: what is changed in the Vault from now on has to be imported again.")
 	return nil
+}
+
+// printable keeps what others have named in a Vault from steering the terminal.
+func printable(names string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, names)
 }
 
 func wereCopied(n int) string {

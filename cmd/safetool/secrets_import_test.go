@@ -20,7 +20,7 @@ func TestAnEntryIsImportedFromVault(t *testing.T) {
 	secretID := said(v.Write("auth/approle/role/reader/secret-id", nil), "secret_id")
 	old := map[string]any{"data": map[string]any{"key": "of-version-one", "gone": "of-version-one"}}
 	v.Write("secret/data/app/share", old)
-	v.Write("secret/data/app/share", map[string]any{"data": map[string]any{"key": stored, "two": stored + "-two", "number": 7, "empty": ""}})
+	v.Write("secret/data/app/share", map[string]any{"data": map[string]any{"key": stored, "two": stored + "-two", "number": 7, "empty": "", "\x1b[2Jx": 7}})
 	v.Write("secret/data/app/short", map[string]any{"data": map[string]any{"pin": "1234", "key": stored}})
 	v.Write("secret/data/app/numbers", map[string]any{"data": map[string]any{"number": 7}})
 	v.Write("secret/data/denied", map[string]any{"data": map[string]any{"key": stored}})
@@ -47,7 +47,7 @@ func TestAnEntryIsImportedFromVault(t *testing.T) {
 		}
 	}
 	out, errs, code := secretsTool(t, file, "", "import-vault", "app/share")
-	if code != 0 || out != "" || !strings.Contains(errs, "2 fields were copied") || !strings.Contains(errs, "no text: empty, number") || strings.Contains(errs, "canary") {
+	if code != 0 || out != "" || !strings.Contains(errs, "2 fields were copied") || !strings.Contains(errs, "no text: _[2Jx, empty, number") || strings.Contains(errs, "canary") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}
 	holds("app/share#key app/share#two")

@@ -92,11 +92,20 @@ type answer struct {
 	WrapInfo      json.RawMessage `json:"wrap_info"`
 }
 
+// seconds is a time that Vault gives, from none to a century: more would overflow, and so
+// be over already, or never.
+func seconds(n int) time.Duration {
+	const century = 100 * 365 * 24 * 60 * 60
+	return time.Duration(min(max(int64(n), 0), century)) * time.Second
+}
+
 type auth struct {
 	Token     string `json:"client_token"`
 	Accessor  string `json:"accessor"`
 	Lifetime  int    `json:"lease_duration"` // seconds; 0 for a token that does not end
 	Renewable bool   `json:"renewable"`
+	// Policies are all that the token has, those of its identity among them.
+	Policies []string `json:"policies"`
 	// Metadata is what the method of the login knows: an AppRole's or a JWT's role.
 	Metadata map[string]string `json:"metadata"`
 
@@ -166,6 +175,13 @@ func (c *client) breakerOf(path string) *breaker {
 	return b
 }
 
+// A silent context has the end of another and none of its values: a trace of HTTP
+// (net/http/httptrace) among those is told every header, and so the token.
+type silent struct{ context.Context } //nolint:containedctx // it is one
+
+// Value returns nil.
+func (silent) Value(any) any { return nil }
+
 func (c *client) send(ctx context.Context, method, path string, token secrets.Secret, body any) (*answer, error) {
 	var reader io.Reader
 	if body != nil {
@@ -175,7 +191,7 @@ func (c *client) send(ctx context.Context, method, path string, token secrets.Se
 		}
 		reader = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	req, err := http.NewRequestWithContext(silent{ctx}, method, c.base+path, reader)
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}

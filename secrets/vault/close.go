@@ -23,8 +23,8 @@ const (
 // Close revokes the tokens that the provider has got, and so every lease that was made
 // with them, and the leases that were made with a token that was given, which itself is
 // left. It tries again while Vault is in trouble, until ctx ends or 30 seconds are over.
-// The error says what could not be revoked: it lives until its time is over, or where
-// there is a journal until the next start. A second Close does nothing.
+// The error says what could not be revoked, or that something was still being issued: it
+// lives until its time is over, or where there is a journal until the next start. A second Close does nothing.
 func (p *Provider) Close(ctx context.Context) (err error) {
 	in := p.state()
 	in.stopped.Do(func() { err = in.close(ctx) })
@@ -49,15 +49,20 @@ func (p *provider) close(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	left := &remains{}
 	sessions := p.sessions()
 	own := sessions[0].close(ctx)
 	var children []*token
 	for _, s := range sessions[1:] {
 		children = append(children, s.close(ctx)...)
 	}
-	left := &remains{}
-	if len(own) > 0 {
-		eachOf(p.leases.loose(p.session.now()), func(id string) {
+	select {
+	case <-issued:
+	default:
+		left.late = true
+	}
+	if loose := p.leases.close(p.session.now()); len(own) > 0 {
+		eachOf(loose, func(id string) {
 			left.lease(id, p.insist(ctx, http.MethodPut, "sys/leases/revoke", own[0], map[string]any{"lease_id": id, "sync": true}))
 		})
 	}
@@ -133,6 +138,7 @@ type remains struct {
 	mu     sync.Mutex
 	tokens int
 	leases []string
+	late   bool // what was being issued when the time was over is not known
 	first  error
 }
 
@@ -154,7 +160,10 @@ func (r *remains) lease(id string, err error) {
 	}
 }
 
-func (r *remains) any() bool { return r.tokens > 0 || len(r.leases) > 0 }
+func (r *remains) any() bool { return r.tokens > 0 || len(r.leases) > 0 || r.late }
+
+// errLate is why something may be left that is not counted.
+var errLate = errors.New("something was still being issued when the time was over")
 
 func (r *remains) error(journal bool) error {
 	if !r.any() {
@@ -169,5 +178,5 @@ func (r *remains) error(journal bool) error {
 	if journal {
 		fate = "they are in the journal, and the next start revokes them"
 	}
-	return fmt.Errorf("vault: %d tokens and %d leases (%s) could not be revoked; %s: %w", r.tokens, len(r.leases), named, fate, r.first)
+	return fmt.Errorf("vault: %d tokens and %d leases (%s) could not be revoked; %s: %w", r.tokens, len(r.leases), named, fate, cmp.Or(r.first, errLate))
 }

@@ -27,7 +27,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 	l := &lease{tool: r.Tool, token: t}
 	expires := l.until(begun, a.LeaseDuration)
 	if err := p.keepLease(a.LeaseID, l, expires); err != nil {
-		p.giveBack(ctx, a.LeaseID)
+		p.giveBack(ctx, a.LeaseID, t)
 		return nil, fmt.Errorf("vault: %s: %w", r.Binding, err)
 	}
 	c, err := secrets.NewCredential(secrets.CredentialData{
@@ -36,7 +36,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 		Expires: expires, Origin: t.origin(a, r.Binding.Path()),
 	})
 	if err != nil {
-		p.giveBack(ctx, a.LeaseID)
+		p.giveBack(ctx, a.LeaseID, t)
 	}
 	return c, err
 }
@@ -44,7 +44,7 @@ func (p *provider) database(ctx context.Context, r secrets.Request, role string)
 // until is when a lease of so many seconds ends: with the token that made it, at the
 // latest, however long Vault says that it is.
 func (l *lease) until(begun time.Time, duration int) time.Time {
-	expires := begun.Add(time.Duration(duration) * time.Second)
+	expires := begun.Add(seconds(duration))
 	if end := l.token.expires(); !end.IsZero() && end.Before(expires) {
 		return end
 	}

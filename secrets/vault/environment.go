@@ -56,6 +56,8 @@ func loginFromEnvironment() (Login, error) {
 		return AppRole(AppRoleOptions{RoleID: role, SecretID: secrets.NewSecret([]byte(id)), SecretIDFile: file}), nil
 	case role != "":
 		return nil, errors.New("vault: VAULT_ROLE_ID needs either VAULT_SECRET_ID or VAULT_SECRET_ID_FILE")
+	case token != "" && sendable([]byte(token)) != nil:
+		return nil, errors.New("vault: VAULT_TOKEN holds a character that no token has: set it without spaces or newlines around it")
 	case token != "":
 		return Token(secrets.NewSecret([]byte(token))), nil
 	}

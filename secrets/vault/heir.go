@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -71,7 +72,7 @@ func (h *heir) look(ctx context.Context) time.Duration {
 			return keepEvery // the breaker bounds what is sent
 		case err != nil:
 			h.later[path] = now.Add(deniedEvery)
-			h.p.options.Logger.WarnContext(ctx, "vault: what a process left cannot be revoked", "journal", filepath.Base(path), "error", err.Error())
+			h.p.tell(ctx, slog.LevelWarn, "vault: what a process left cannot be revoked", "journal", filepath.Base(path), "error", err.Error())
 		default:
 			delete(h.later, path)
 		}
@@ -163,7 +164,7 @@ func (h *heir) take(ctx context.Context, path string) (err error) {
 	}
 	done = true
 	if len(all) > 0 {
-		h.p.options.Logger.InfoContext(ctx, "vault: what a process left has been revoked", "journal", filepath.Base(path), "revoked", len(all))
+		h.p.tell(ctx, slog.LevelInfo, "vault: what a process left has been revoked", "journal", filepath.Base(path), "revoked", len(all))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/safemcp/safemcp/internal/private"
 	"github.com/safemcp/safemcp/secrets"
 )
 
@@ -127,6 +128,9 @@ func checkDir(dir string) error {
 		return fmt.Errorf("vault: Options.Journal: %s is no directory", dir)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
 		return fmt.Errorf("vault: Options.Journal: others may use %s (%s): chmod 700 it", dir, info.Mode().Perm())
+	}
+	if err := private.Dir(dir); err != nil { // another user's
+		return fmt.Errorf("vault: Options.Journal: %w", err)
 	}
 	return nil
 }

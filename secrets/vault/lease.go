@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -27,11 +28,16 @@ type leases struct {
 	mu    sync.Mutex
 	held  map[string]*lease // by ID
 	swept time.Time
+	// closed says that nobody revokes what is added.
+	closed bool
 }
 
 func (l *leases) add(id string, one *lease, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return errClosed
+	}
 	if now.Sub(l.swept) > time.Minute || len(l.held) >= mostLeases {
 		l.swept = now
 		for id, held := range l.held {
@@ -67,10 +73,12 @@ func (l *leases) drop(id string) {
 	delete(l.held, id)
 }
 
-// loose are the leases that do not end when the provider revokes its own tokens.
-func (l *leases) loose(now time.Time) []string {
+// close ends it, and returns the leases that do not end when the provider revokes its own
+// tokens.
+func (l *leases) close(now time.Time) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	var all []string
 	for id, held := range l.held {
 		if now.Before(held.end) && !held.token.ours() {
@@ -91,12 +99,17 @@ func (p *provider) keepLease(id string, l *lease, end time.Time) error {
 	return p.leases.add(id, l, p.session.now())
 }
 
-// giveBack ends a lease that nobody gets.
-func (p *provider) giveBack(ctx context.Context, id string) {
+// giveBack ends a lease that nobody gets, after Close with the token that made it, where
+// that may.
+func (p *provider) giveBack(ctx context.Context, id string, t *token) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.options.Timeout)
 	defer cancel()
-	if err := p.endLease(ctx, id); err != nil {
-		p.options.Logger.WarnContext(ctx, "vault: a lease that nobody got could not be revoked", "lease", id, "error", err.Error())
+	err := p.endLease(ctx, id)
+	if errors.Is(err, errClosed) {
+		_, err = p.client.send(ctx, http.MethodPut, "sys/leases/revoke", t.value, map[string]any{"lease_id": id, "sync": true})
+	}
+	if err != nil {
+		p.tell(ctx, slog.LevelWarn, "vault: a lease that nobody got could not be revoked", "lease", id, "error", err.Error())
 	}
 }
 

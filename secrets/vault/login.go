@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +25,22 @@ type Login interface {
 // Token is a login with a token that somebody else made and renews. It is not revoked
 // by Close, and when it ends, every credential is refused until the program is started
 // with another.
-func Token(token secrets.Secret) Login { return &givenToken{token} }
+// It panics where it is empty or holds what no token does, such as the newline at the end
+// of a file, which is a mistake of wiring.
+func Token(token secrets.Secret) Login {
+	if token.Use(sendable) != nil {
+		panic("vault: Token needs a token, without spaces or newlines around it")
+	}
+	return &givenToken{token}
+}
+
+// sendable refuses what cannot be the value of a header.
+func sendable(value []byte) error {
+	if slices.ContainsFunc(value, func(c byte) bool { return c <= ' ' || c >= 0x7f }) {
+		return errors.New("vault: a token holds a character that none has")
+	}
+	return nil
+}
 
 type givenToken struct{ token secrets.Secret }
 
@@ -65,9 +82,7 @@ func AppRole(o AppRoleOptions) Login {
 	if o.RoleID == "" || o.SecretID.IsZero() == (o.SecretIDFile == "") {
 		panic("vault: AppRole needs a RoleID, and either a SecretID or a SecretIDFile")
 	}
-	if o.Mount == "" {
-		o.Mount = "approle"
-	}
+	o.Mount = mountOf(o.Mount, "approle")
 	return &appRole{options: o}
 }
 
@@ -105,7 +120,7 @@ func (r *appRole) unwrap(ctx context.Context, c *client, wrapping secrets.Secret
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var of [sha256.Size]byte
-	if err := wrapping.Use(func(b []byte) error { of = sha256.Sum256(b); return nil }); err != nil {
+	if err := wrapping.Use(func(b []byte) error { of = sha256.Sum256(b); return sendable(b) }); err != nil {
 		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token: %w", err)
 	}
 	if of == r.of && !r.unwrapped.IsZero() {
@@ -131,10 +146,7 @@ func JWT(role, path, mount string) Login {
 	if role == "" || path == "" {
 		panic("vault: JWT needs a role and the path of a file")
 	}
-	if mount == "" {
-		mount = "jwt"
-	}
-	return &jwtFile{role, path, mount}
+	return &jwtFile{role, path, mountOf(mount, "jwt")}
 }
 
 // serviceAccount is where Kubernetes puts a pod's token.
@@ -143,10 +155,7 @@ const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 // Kubernetes is a login with the token of the pod's service account. mount is where the
 // method is mounted, "kubernetes" where empty.
 func Kubernetes(role, mount string) Login {
-	if mount == "" {
-		mount = "kubernetes"
-	}
-	return JWT(role, serviceAccount, mount)
+	return JWT(role, serviceAccount, mountOf(mount, "kubernetes"))
 }
 
 type jwtFile struct{ role, path, mount string }
@@ -163,6 +172,18 @@ func (j *jwtFile) login(ctx context.Context, c *client) (*auth, error) {
 	return loginAt(ctx, c, j.mount, body)
 }
 
+// mountOf is where a method is mounted. It panics where a path of that name would lead
+// elsewhere, which is a mistake of wiring.
+func mountOf(mount, normal string) string {
+	if mount == "" {
+		return normal
+	}
+	if err := secrets.KV(mount, "mount").Check(); err != nil {
+		panic("vault: the mount of a login is no path such as team/approle, without slashes around it: " + err.Error())
+	}
+	return mount
+}
+
 func loginAt(ctx context.Context, c *client, mount string, body map[string]string) (*auth, error) {
 	a, err := c.do(ctx, http.MethodPost, "auth/"+mount+"/login", secrets.Secret{}, body)
 	switch {
@@ -176,12 +197,21 @@ func loginAt(ctx context.Context, c *client, mount string, body map[string]strin
 
 // fileOf reads a small file that holds a secret.
 func fileOf(path string) (secrets.Secret, error) {
-	text, err := os.ReadFile(path)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return secrets.Secret{}, fmt.Errorf("vault: %s is not a file: give the path of one, which is read at each login", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return secrets.Secret{}, fmt.Errorf("vault: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	const most = 64 << 10
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return secrets.Secret{}, fmt.Errorf("vault: %w", err)
 	}
 	value := strings.TrimSpace(string(text))
-	if value == "" || len(value) > 64<<10 {
+	if value == "" || len(text) > most {
 		return secrets.Secret{}, fmt.Errorf("vault: the file %s is empty or too large", path)
 	}
 	return secrets.NewSecret([]byte(value)), nil

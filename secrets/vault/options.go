@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -13,6 +14,9 @@ type Options struct {
 	Login Login
 	// ToolPolicies names the policies of a tool's own token. Where it is nil, every
 	// tool works with the provider's token. It has to be safe for concurrent use.
+	// Vault adds "default", and those of the identity that logs in, its entity's and
+	// its groups': a tool whose token would have one of these that is not named is
+	// refused with [secrets.ErrDenied].
 	ToolPolicies func(tool string) []string
 	// ToolLifetime is how long a tool's token lives at most, and so every lease that
 	// it makes: zero is an hour.
@@ -62,6 +66,9 @@ func (o *Options) complete() error {
 	}
 	if o.AuditDevice != "" && !mountName.MatchString(o.AuditDevice) {
 		return errors.New("vault: Options.AuditDevice is the name of an audit device, which has letters, digits, - and _, and slashes between them")
+	}
+	if strings.ContainsFunc(o.Namespace, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return errors.New("vault: Options.Namespace holds a space, or a character that is not ASCII or does not show")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = requestTimeout

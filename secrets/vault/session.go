@@ -14,6 +14,10 @@ import (
 // errClosed is the answer after Close.
 var errClosed = errors.New("vault: the provider is closed")
 
+// errShortLived is the answer while no login is tried because the last two tokens ended
+// one after the other.
+var errShortLived = fmt.Errorf("vault: the tokens that Vault gives end at once: %w", secrets.ErrUnavailable)
+
 // A session keeps a token: it logs in where there is none, once for all who wait,
 // renews it when two thirds of its life are over, and logs in again when it has ended.
 type session struct {
@@ -31,9 +35,11 @@ type session struct {
 	closed  bool
 	left    bool      // closed without waiting for the flight
 	doubted time.Time // when a token was given up that may have been good
-	refused error     // what the last login was refused with
-	rest    time.Time // until when that is the answer
-	pause   time.Duration
+	// forgotten is when one was that had ended before its time.
+	forgotten time.Time
+	refused   error     // what the last login was refused with, or why there is none
+	rest      time.Time // until when that is the answer
+	pause     time.Duration
 }
 
 // A flight is a login under way, which does not end with whoever began it.
@@ -114,7 +120,7 @@ func (s *session) enter(ctx context.Context) (*token, error) {
 	_, given := s.login.(*givenToken)
 	t := &token{
 		value: secrets.NewSecret([]byte(a.Token)), accessor: a.Accessor, role: within(a.role()), given: given, renews: a.Renewable, parent: a.parent,
-		begun: begun, lifetime: time.Duration(a.Lifetime) * time.Second,
+		begun: begun, lifetime: seconds(a.Lifetime),
 	}
 	if err := s.receive(ctx, t); err != nil {
 		if t.ours() {
@@ -125,11 +131,11 @@ func (s *session) enter(ctx context.Context) (*token, error) {
 	return t, nil
 }
 
-// cool bounds how often a login that is refused is tried again: every time it is asked
-// for would be a storm, and Vault locks a login out that fails too often. The caller holds
-// the lock.
+// cool bounds how often a login is tried again that is refused, or that cannot be written
+// down: every time it is asked for would be a storm, Vault locks a login out that fails too
+// often, and a SecretID may have few uses. The caller holds the lock.
 func (s *session) cool(err error) {
-	if errors.Is(err, secrets.ErrUnavailable) {
+	if _, full := errors.AsType[*errJournal](err); errors.Is(err, secrets.ErrUnavailable) && !full {
 		return // the breaker does it
 	}
 	s.pause = min(max(2*s.pause, shortestRest), longestRest)
@@ -154,13 +160,23 @@ func (s *session) shelve(t *token) {
 	}
 }
 
+// forgetEvery is how often a token is replaced that has ended before its time: where each
+// does as soon as it is made, every use of a key would be a login.
+const forgetEvery = time.Second
+
 // forget says that a token has ended before its time.
 func (s *session) forget(t *token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == t {
-		s.current = nil
+	if s.current != t {
+		return
 	}
+	s.current = nil
+	now := s.now()
+	if !s.forgotten.IsZero() && now.Sub(s.forgotten) < forgetEvery {
+		s.refused, s.rest = errShortLived, now.Add(forgetEvery)
+	}
+	s.forgotten = now
 }
 
 // doubtEvery is how often a token is replaced that Vault does not say has ended.
@@ -219,7 +235,7 @@ func (s *session) renew(ctx context.Context, t *token) bool {
 		return false
 	}
 	// False where it has reached the longest life that it may have.
-	return t.extend(begun, time.Duration(a.Auth.Lifetime)*time.Second)
+	return t.extend(begun, seconds(a.Auth.Lifetime))
 }
 
 // replace logs in anew and leaves the old token where that fails.

@@ -62,7 +62,7 @@ func (t *token) over(now time.Time) bool {
 func (t *token) extend(begun time.Time, lifetime time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if lifetime > 0 && !begun.Add(lifetime).After(t.begun.Add(t.lifetime)) {
+	if !begun.Add(lifetime).After(t.begun.Add(t.lifetime)) {
 		return false
 	}
 	t.begun, t.lifetime = begun, lifetime

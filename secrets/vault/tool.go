@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -124,9 +126,9 @@ type childOf struct {
 }
 
 func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
-	policies := c.p.options.ToolPolicies(c.tool)
-	if len(policies) == 0 {
-		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s: %w", c.tool, secrets.ErrDenied)
+	policies, err := c.policies()
+	if err != nil {
+		return nil, err
 	}
 	lifetime := fmt.Sprintf("%ds", int(c.p.options.ToolLifetime/time.Second))
 	a, t, err := c.p.as(ctx, "", http.MethodPost, "auth/token/create", map[string]any{
@@ -139,9 +141,38 @@ func (c *childOf) login(ctx context.Context, _ *client) (*auth, error) {
 	case a.Auth == nil || a.Auth.Token == "":
 		return nil, fmt.Errorf("vault: no token was made for the tool %s", c.tool)
 	}
+	if !noMore(a.Auth.Policies, policies) {
+		_, _ = c.p.client.send(ctx, http.MethodPost, "auth/token/revoke-self", secrets.NewSecret([]byte(a.Auth.Token)), nil)
+		return nil, fmt.Errorf("vault: the token for the tool %s would have policies that Options.ToolPolicies does not name, those of the login's identity: give them to the role of the login in place of its entity or a group: %w", c.tool, secrets.ErrDenied)
+	}
 	a.Auth.Renewable, a.Auth.parent = false, t
 	a.Auth.Metadata = map[string]string{"role": t.role}
 	return a.Auth, nil
 }
 
 var _ Login = (*childOf)(nil)
+
+// policies are those of the tool. A panic, which would end the process from here, names
+// none.
+func (c *childOf) policies() (all []string, err error) {
+	defer func() {
+		if recover() != nil {
+			all, err = nil, fmt.Errorf("vault: Options.ToolPolicies panicked for the tool %s: %w", c.tool, secrets.ErrDenied)
+		}
+	}()
+	if all = c.p.options.ToolPolicies(c.tool); len(all) == 0 {
+		return nil, fmt.Errorf("vault: Options.ToolPolicies names none for the tool %s: %w", c.tool, secrets.ErrDenied)
+	}
+	return all, nil
+}
+
+// noMore says that a token has no policies but those that were asked for and "default". A
+// child has those of its parent's identity too, whatever it asks for, and Vault writes all
+// in lower case.
+func noMore(has, asked []string) bool {
+	return !slices.ContainsFunc(has, func(policy string) bool {
+		return policy != "default" && !slices.ContainsFunc(asked, func(one string) bool {
+			return strings.EqualFold(strings.TrimSpace(one), policy)
+		})
+	})
+}

@@ -146,8 +146,8 @@ func (k *key) HMAC(ctx context.Context, message []byte) (string, error) {
 	return k.use(ctx, "hashing", "hmac", "hmac", map[string]any{"input": encoded(message)})
 }
 
-// Verify implements [secrets.Key]: 32 bytes are an HMAC, which no signature is as short
-// as.
+// Verify implements [secrets.Key]. An HMAC has 32 bytes, which no signature is as short as:
+// of a key that signs Vault would take it in the place of one, from whoever may hash.
 func (k *key) Verify(ctx context.Context, message []byte, signature string) error {
 	if err := k.bounded("message", len(message), maxMessage); err != nil {
 		return err
@@ -161,6 +161,8 @@ func (k *key) Verify(ctx context.Context, message []byte, signature string) erro
 	}
 	field := "signature"
 	switch {
+	case len(raw) == hmacSize && k.kind.Signs:
+		return k.fail("verifying", errors.New("this is an HMAC, and a key that signs verifies signatures alone"))
 	case len(raw) == hmacSize:
 		field = "hmac"
 	case !k.kind.Signs:

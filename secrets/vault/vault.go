@@ -13,8 +13,8 @@
 //
 // The provider logs in when it first needs to, renews its token when two thirds of its
 // life are over, and logs in again when it has ended. With Options.ToolPolicies each
-// tool works with a child token of its own, which has those policies alone and a life
-// that cannot be extended. Revoking the provider's token ends all of them, and with
+// tool works with a child token of its own, which has those policies, Vault's "default"
+// and no others when it is made, and a life that cannot be extended. Revoking the provider's token ends all of them, and with
 // them every lease that they made: Close does. A credential says that it ends no later
 // than the token that it was made with. A caller's own token is never sent to Vault.
 //
@@ -66,6 +66,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"regexp"
 	"strings"
@@ -207,6 +208,12 @@ func (p *Provider) Issue(ctx context.Context, r secrets.Request) (*secrets.Crede
 		return in.transit(ctx, r, path)
 	}
 	return in.kv(ctx, r, path)
+}
+
+// tell logs. A handler that panics ends nothing that is under way.
+func (p *provider) tell(ctx context.Context, level slog.Level, text string, args ...any) {
+	defer func() { _ = recover() }()
+	p.options.Logger.Log(ctx, level, text, args...)
 }
 
 // into decodes the data of an answer.
