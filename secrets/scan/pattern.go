@@ -81,15 +81,17 @@ func delicate(value []byte) bool {
 	if _, differs := reading(undo).read(nil, value); differs {
 		return true
 	}
+	if bytes.IndexByte(value[max(0, len(value)-2):], '%') >= 0 {
+		return true // with the digits after it, whatever else of the value is escaped
+	}
 	if !bytes.ContainsFunc(value, func(r rune) bool { return r < ' ' || r >= 0x7f || strings.ContainsRune(`"<>&'`, r) }) {
 		return false // nothing in it is escaped, and it is found as it is
 	}
 	if len(value) < 2 {
 		return true
 	}
-	last := value[len(value)-2:]
 	_, begins := hexNumber(value[:2]) // after a percent sign
-	return begins || bytes.IndexByte(last, '%') >= 0 || bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value[:min(len(value), longestReference)], ';') >= 0
+	return begins || bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value[:min(len(value), longestReference)], ';') >= 0
 }
 
 func (e *entry) addOnce(text []byte) {
