@@ -42,15 +42,20 @@ type leaks struct {
 	mu       sync.Mutex
 	bindings []string
 	places   []string
+	closed   bool // they have been told of
 }
 
-// add notes that values of bindings were found in a place.
-func (l *leaks) add(place string, bindings ...string) {
+// add notes that values of bindings were found in a place. It reports false where the
+// notice of the call has gone out, so that somebody else has to tell of them.
+func (l *leaks) add(place string, bindings ...string) bool {
 	if len(bindings) == 0 {
-		return
+		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
 	for _, b := range bindings {
 		if !slices.Contains(l.bindings, b) {
 			l.bindings = append(l.bindings, b)
@@ -59,12 +64,15 @@ func (l *leaks) add(place string, bindings ...string) {
 	if !slices.Contains(l.places, place) {
 		l.places = append(l.places, place)
 	}
+	return true
 }
 
-func (l *leaks) none() bool {
+// close is called before they are told of. It reports whether there are any.
+func (l *leaks) close() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.bindings) == 0
+	l.closed = true
+	return len(l.bindings) > 0
 }
 
 // mostLeaks bounds how many bindings one notice names.
@@ -95,7 +103,7 @@ func (l *leaks) notice(e *audit.Event, done string) *audit.Event {
 // recordLeaks puts on record what was found in what the call would have let out: one
 // notice, whatever it was. An outcome that cannot be explained is not sent.
 func (p *pass) recordLeaks(ctx context.Context, seen *facts, v *verdict) error {
-	if p.call.leaks.none() {
+	if !p.call.leaks.close() {
 		return nil
 	}
 	done := "were redacted"
@@ -107,17 +115,26 @@ func (p *pass) recordLeaks(ctx context.Context, seen *facts, v *verdict) error {
 	return p.server.recordOnce(ctx, p.call.leaks.notice(e, done))
 }
 
-// strayLeak tells of a secret in a message that no call is known for, once for each
-// binding and kind of message.
+// strayLeak tells of a secret in a message that no call is known for, or whose call has
+// been answered, once for each binding and kind of message.
 func (s *Server) strayLeak(ctx context.Context, method string, bindings []string) {
+	s.stray(ctx, method, "a message outside of any call, "+method, bindings)
+}
+
+// loggedLeak is strayLeak for what is logged.
+func (s *Server) loggedLeak(bindings []string) {
+	s.stray(context.Background(), "", "the log, outside of any call", bindings)
+}
+
+func (s *Server) stray(ctx context.Context, method, place string, bindings []string) {
 	var l leaks
 	for _, b := range bindings {
 		if _, known := s.strayed.LoadOrStore(method+" "+b, true); !known {
-			l.add("a message outside of any call, "+method, b)
+			l.add(place, b)
 		}
 	}
 	if e := l.notice(&audit.Event{Phase: audit.PhaseNotice, MCP: audit.MCP{Method: method}}, "were redacted"); e != nil {
-		_ = s.recordDetached(ctx, e) // logged by record; the message is clean either way
+		_ = s.recordDetached(ctx, e) // logged by record; what was said is clean either way
 	}
 }
 

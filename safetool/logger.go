@@ -14,18 +14,19 @@ import (
 type redactingHandler struct {
 	inner  slog.Handler
 	broker *secrets.Broker
-	call   *Call // whose it is, nil where it is of none
+	call   *Call                   // whose it is, nil where it is of none
+	stray  func(bindings []string) // tells of what no call can tell of
 }
 
 // of returns the handler of a call's own logger: what it finds goes on record.
 func (h *redactingHandler) of(c *Call) *redactingHandler {
-	return &redactingHandler{h.inner, h.broker, c}
+	return &redactingHandler{h.inner, h.broker, c, h.stray}
 }
 
 func (h *redactingHandler) text(s string) string {
 	clean, found := h.broker.RedactString(s)
-	if h.call != nil {
-		h.call.leaks.add("the log", found...)
+	if found != nil && (h.call == nil || !h.call.leaks.add("the log", found...)) {
+		h.stray(found)
 	}
 	return clean
 }
@@ -51,11 +52,11 @@ func (h *redactingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for i, a := range attrs {
 		clean[i] = h.attr(a)
 	}
-	return &redactingHandler{h.inner.WithAttrs(clean), h.broker, h.call}
+	return &redactingHandler{h.inner.WithAttrs(clean), h.broker, h.call, h.stray}
 }
 
 func (h *redactingHandler) WithGroup(name string) slog.Handler {
-	return &redactingHandler{h.inner.WithGroup(h.text(name)), h.broker, h.call}
+	return &redactingHandler{h.inner.WithGroup(h.text(name)), h.broker, h.call, h.stray}
 }
 
 // attr returns a with its name and its text redacted. A value of any other type is

@@ -47,7 +47,7 @@ func (p *pass) cleanResource(c *cleaner, own *mcp.ReadResourceResult) (*mcp.Read
 		return nil, err
 	}
 	out := &mcp.ReadResourceResult{Meta: meta, Cacheable: own.Cacheable}
-	out.CacheScope = "private"
+	out.CacheScope, out.TTLMs = "private", int(c.number(float64(own.TTLMs)))
 	if own.InputRequests != nil {
 		if err := p.canAsk(own.InputRequests); err != nil {
 			return nil, err

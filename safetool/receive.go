@@ -148,7 +148,10 @@ func (f *flight) reworded(ctx context.Context, err error, record bool) error {
 			return err
 		}
 	}
-	return f.server.newCleaner(f.server.limits.ResultBytes).wire(wire)
+	c := f.server.newCleaner(f.server.limits.ResultBytes)
+	wire = c.wire(wire)
+	f.server.strayLeak(ctx, f.method, c.redacted)
+	return wire
 }
 
 // sdkWords gives our words to the protocol errors that the SDK wraps, and nil for

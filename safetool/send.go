@@ -52,7 +52,9 @@ func (s *Server) cleanMessage(ctx context.Context, method string, req mcp.Reques
 		s.strayLeak(ctx, method, c.redacted)
 		return clean, nil
 	}
-	call.leaks.add("a message, "+method, c.redacted...)
+	if !call.leaks.add("a message, "+method, c.redacted...) {
+		s.strayLeak(ctx, method, c.redacted)
+	}
 	if feature := f.feature(); feature != nil && feature.policy.Leaks == RefuseLeaks {
 		return nil, errSecretInMessage
 	}

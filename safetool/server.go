@@ -109,7 +109,7 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 		return nil, fmt.Errorf("safetool: Options.Limits.%s is negative, or a rate that is half set", field)
 	}
 	s := &Server{options: options, limits: options.Limits.Or(limit.Defaults()), pageSize: mcp.DefaultPageSize}
-	s.log = slog.New(&redactingHandler{inner: logHandler(options.Logger), broker: options.Secrets})
+	s.log = slog.New(&redactingHandler{inner: logHandler(options.Logger), broker: options.Secrets, stray: s.loggedLeak})
 	if err := s.wireAudit(impl); err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (s *Server) wireSDK(impl *mcp.Implementation) (err error) {
 		s.pageSize = sdk.PageSize
 	}
 	if sdk.Logger != nil { // the SDK logs where nothing recovers
-		sdk.Logger = slog.New(&redactingHandler{inner: sdk.Logger.Handler(), broker: s.options.Secrets})
+		sdk.Logger = slog.New(&redactingHandler{inner: sdk.Logger.Handler(), broker: s.options.Secrets, stray: s.loggedLeak})
 	}
 	own := *impl
 	s.sdk = mcp.NewServer(&own, &sdk)

@@ -155,6 +155,13 @@ func (b *Broker) RedactString(text string) (clean string, found []string) {
 	return in.watch.RedactString(text)
 }
 
+// Patterns reports whether secrets that were not issued are looked for as well: what
+// is found then may depend on where a text begins and ends.
+func (b *Broker) Patterns() bool {
+	in := b.inner()
+	return in != nil && in.options.Patterns != nil
+}
+
 // InsecureShortValues returns the reason given in the options, and "" where short
 // values are refused: for a server that records which of its defences are off.
 func (b *Broker) InsecureShortValues() string {

@@ -96,6 +96,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add("redacted:kv:v0", "[", "]", uint8(9))
 	f.Add("😀😀😀", `\ud83d`, `\ude00`, uint8(7))
 	f.Add("000000\x010", "0", "", uint8(22))
+	f.Add("000000000%0", "0", "0", uint8('P'))
 	for kind := range leaktest.Forms {
 		f.Add(`p%41&amp;\n"\u0062`+"\u200bc d\x01", "face ", " 0ddba11", uint8(kind))
 	}

@@ -60,6 +60,7 @@ func (e *entry) addPatterns(value []byte) {
 	if bytes.IndexByte(value, ' ') >= 0 { // of a form (WHATWG URL, application/x-www-form-urlencoded)
 		e.addOnce(bytes.ReplaceAll(value, []byte{' '}, []byte{'+'}))
 	}
+	e.addLines(value)
 	// What is undone in a text may be undone in the value that stands in it, too.
 	for plain, level := value, 0; level < nested; level++ {
 		undone, differs := reading(undo).read(nil, plain)
@@ -75,11 +76,41 @@ func (e *entry) addPatterns(value []byte) {
 	e.delicate = delicate(value)
 }
 
+// minLines is how many characters lines that may be base64 have to have together to be
+// looked for without the rest of their value.
+const minLines = 32
+
+// addLines gives e the forms in which a value of several lines, a private key in PEM
+// say, is written by what breaks lines otherwise, or not at all; and what of it may be
+// base64 as one line, which a folding finds in lines of any length and indentation.
+func (e *entry) addLines(value []byte) {
+	if bytes.IndexByte(value, '\n') < 0 {
+		return
+	}
+	lines := bytes.ReplaceAll(value, []byte("\r\n"), []byte("\n"))
+	e.addOnce(lines)
+	for _, other := range []string{"\r\n", " "} {
+		e.addOnce(bytes.ReplaceAll(lines, []byte("\n"), []byte(other)))
+	}
+	var folds folding
+	folds.fold(value)
+	for chain := range bytes.SplitSeq(folds.text, []byte{0}) {
+		for body := range bytes.SplitSeq(chain, []byte("-----")) { // of a line that begins or ends PEM (RFC 7468)
+			if len(body) >= minLines {
+				e.addOnce(bytes.Clone(body))
+			}
+		}
+	}
+}
+
 // delicate says whether undo may read something in value, or with it in what stands
 // beside it, so that each kind of escape has to be undone alone, too.
 func delicate(value []byte) bool {
 	if _, differs := reading(undo).read(nil, value); differs {
 		return true
+	}
+	if bytes.IndexByte(value[max(0, len(value)-2):], '%') >= 0 {
+		return true // with the digits after it, whatever else of the value is escaped
 	}
 	if !bytes.ContainsFunc(value, func(r rune) bool { return r < ' ' || r >= 0x7f || strings.ContainsRune(`"<>&'`, r) }) {
 		return false // nothing in it is escaped, and it is found as it is
@@ -87,9 +118,8 @@ func delicate(value []byte) bool {
 	if len(value) < 2 {
 		return true
 	}
-	last := value[len(value)-2:]
 	_, begins := hexNumber(value[:2]) // after a percent sign
-	return begins || bytes.IndexByte(last, '%') >= 0 || bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value[:min(len(value), longestReference)], ';') >= 0
+	return begins || bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value[:min(len(value), longestReference)], ';') >= 0
 }
 
 func (e *entry) addOnce(text []byte) {

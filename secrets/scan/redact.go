@@ -60,8 +60,6 @@ func (w *Set) Redact(text []byte) (clean []byte, found []string) {
 	if len(text) < minShort || !w.any.Load() {
 		return text, nil
 	}
-	w.mu.RLock()
-	defer w.mu.RUnlock()
 	// A marker and what stands beside it may happen to spell another value, so the
 	// search is repeated.
 	most, rules := 128*len(text)+1<<16, w.options.Rules
@@ -111,7 +109,7 @@ func (w *Set) search(text []byte, s *scratch, rules *Rules) []span {
 		s.part = rules.find(s.views[d], s.part[:0])
 		s.collect(d, wholly)
 	}
-	if w.delicate > 0 {
+	if depth > 0 && w.someDelicate() { // where there is nothing to undo, there is no part of it either
 		for _, c := range partly {
 			w.searchViews(s, c, nil)
 		}

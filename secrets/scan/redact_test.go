@@ -217,6 +217,34 @@ func TestFilesEndInANewline(t *testing.T) {
 	}
 }
 
+// A private key goes through tools that end lines otherwise, indent them, or have no
+// lines.
+func TestAKeyOfSeveralLinesIsNeverLeftInOthers(t *testing.T) {
+	t.Parallel()
+	const body = "MIIBVQIBADANBgkqhkiG9w0BAQEFAASCAT8wggE7AgEAAkEAq7BFUpkGp3+LQmlQ\nYx2eqzDV+xeG8kx/sQFV18S5JhzGeIJNA72wSeukEPojtqUyX2J0CciPBh7eqclQ\n2zpAswIDAQ=="
+	const pem = "-----BEGIN PRIVATE KEY-----\n" + body + "\n-----END PRIVATE KEY-----\n"
+	breaks := func(with string) func(string) string {
+		return func(s string) string { return strings.ReplaceAll(s, "\n", with) }
+	}
+	joined := strings.ReplaceAll(body, "\n", "")
+	for _, value := range []string{pem, breaks("\r\n")(pem)} {
+		b := holding(t, value)
+		for name, write := range map[string]func(string) string{
+			"as it is": breaks("\n"), "of Windows": breaks("\r\n"), "indented": breaks("\n    "), "with tabs": breaks("\r\n\t"),
+			"spaces": breaks(" "), "joined": breaks(""), "double": breaks("\n\n"),
+			"in JSON":          func(s string) string { return leaktest.Quoted(breaks("\r\n")(s)) },
+			"indented in JSON": func(s string) string { return leaktest.Quoted(breaks("\n  ")(s)) },
+			"its body alone":   func(string) string { return joined }, "its body in other lines": func(string) string { return joined[:50] + "\n" + joined[50:90] + "\n" + joined[90:] },
+		} {
+			text := "key: |\n    " + write(pem) + "other: 1"
+			clean, found := b.RedactString(text)
+			if len(found) != 1 || leaktest.Piece(clean, joined) != "" || !strings.Contains(clean, "key: ") || !strings.Contains(clean, "other: 1") {
+				t.Errorf("%s: found %q, left %q", name, found, clean)
+			}
+		}
+	}
+}
+
 func TestShortValues(t *testing.T) {
 	t.Parallel()
 	b := scan.New(&scan.Options{ShortValues: true})

@@ -145,8 +145,12 @@ func (w *Set) drop(now time.Time) {
 }
 
 // find appends a span for every pattern that stands in text, overlapping ones
-// included.
+// included. It alone holds the lock, and is the quick part of a search: were the lock
+// held for the whole of one, Add would wait for the slowest text, and everybody else
+// for Add.
 func (w *Set) find(text []byte, spans []span) []span {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
 	for _, p := range w.few {
 		spans = p.findOne(text, spans)
 	}
@@ -154,6 +158,13 @@ func (w *Set) find(text []byte, spans []span) []span {
 		spans = w.indexes[i].find(text, spans)
 	}
 	return spans
+}
+
+// someDelicate says whether any value is.
+func (w *Set) someDelicate() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.delicate > 0
 }
 
 // checkValue refuses a value that could not be redacted.

@@ -124,3 +124,33 @@ func TestValuesThatSpellEachOthersNamesEnd(t *testing.T) {
 		}
 	}
 }
+
+// The search of a hostile text takes long. Were values locked out meanwhile, everybody
+// who looks for them would wait behind the first that is added.
+func TestALongTextNeverHoldsUpWhoAddsAValue(t *testing.T) {
+	t.Parallel()
+	w := New(nil)
+	if err := w.Add([]byte("a-value-that-is-not-there"), "l", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte(strings.Repeat("1, 2, ", 1<<18)) // read in every base
+	begun, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		close(begun)
+		w.Redact(text)
+	}()
+	<-begun
+	for added := 0; added < 50; added++ {
+		select {
+		case <-done:
+			t.Fatalf("%d values were added until the text had been searched", added)
+		default:
+		}
+		if err := w.Add(fmt.Appendf(nil, "value-number-%06d", added), "l", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		w.RedactString("somebody else's answer")
+	}
+	<-done
+}
