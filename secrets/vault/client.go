@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -58,6 +59,9 @@ func newClient(address string, o *Options) (*client, error) {
 		ForceAttemptHTTP2: true,
 		DialContext:       (&net.Dialer{Timeout: o.Timeout}).DialContext,
 	}
+	if u.Scheme == "http" && o.InsecurePlaintext == "" {
+		transport.DialContext = (&net.Dialer{Timeout: o.Timeout, Control: onlyHere}).DialContext
+	}
 	if o.CACert != nil {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(o.CACert) {
@@ -79,6 +83,16 @@ func newClient(address string, o *Options) (*client, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// onlyHere refuses to connect to another machine: "localhost" is what the system's
+// resolver makes of it.
+func onlyHere(_, address string, _ syscall.RawConn) error {
+	host, _, _ := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return errors.New("the address is http: and leads to another machine than this one")
+	}
+	return nil
 }
 
 // An answer is what Vault says to a request.
