@@ -56,8 +56,10 @@ func newClient(address string, o *Options) (*client, error) {
 		// connection, and a Vault is next door.
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName},
 		TLSHandshakeTimeout: o.Timeout, MaxIdleConnsPerHost: maxConnections, MaxConnsPerHost: maxConnections, IdleConnTimeout: time.Minute,
-		ForceAttemptHTTP2: true,
-		DialContext:       (&net.Dialer{Timeout: o.Timeout}).DialContext,
+		DialContext: (&net.Dialer{Timeout: o.Timeout}).DialContext,
+		// HTTP/1 alone: a request that times out ends its connection, where HTTP/2 goes on
+		// using one that nothing comes back on; and GODEBUG=http2debug=1 shows tokens.
+		Protocols: http1(),
 	}
 	if u.Scheme == "http" && o.InsecurePlaintext == "" {
 		transport.DialContext = (&net.Dialer{Timeout: o.Timeout, Control: onlyHere}).DialContext
@@ -83,6 +85,12 @@ func newClient(address string, o *Options) (*client, error) {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func http1() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	return &p
 }
 
 // onlyHere refuses to connect to another machine: "localhost" is what the system's
