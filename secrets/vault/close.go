@@ -63,7 +63,7 @@ func (p *provider) close(ctx context.Context) error {
 	}
 	if loose := p.leases.close(p.session.now()); len(own) > 0 {
 		eachOf(loose, func(id string) {
-			left.lease(id, p.insist(ctx, http.MethodPut, "sys/leases/revoke", own[0], map[string]any{"lease_id": id, "sync": true}))
+			left.lease(id, p.insist(ctx, http.MethodPut, revokeLease, own[0], map[string]any{"lease_id": id, "sync": true}))
 		})
 	}
 	revoke := func(t *token) {
@@ -80,7 +80,7 @@ func (p *provider) close(ctx context.Context) error {
 	if alone || left.tokens > 0 {
 		eachOf(children, revoke)
 	}
-	p.client.http.CloseIdleConnections()
+	p.client.idle()
 	return errors.Join(left.error(p.journal != nil), p.journal.close(left.any()))
 }
 

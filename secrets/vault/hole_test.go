@@ -1,11 +1,15 @@
 package vault_test
 
 import (
+	"context"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -80,4 +84,64 @@ func TestABlackHoleIsLeft(t *testing.T) {
 		}
 	}
 	t.Error(err)
+}
+
+// However many roles of a database hang, what needs no database is served.
+func TestADatabaseThatHangsTakesNoConnectionFromOthers(t *testing.T) {
+	t.Parallel()
+	const many = 64
+	hang, hung := make(chan struct{}), make(chan struct{}, many)
+	p, _ := pretended(t, &vault.Options{Timeout: time.Minute}, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/creds/") {
+			hung <- struct{}{}
+			<-hang
+		}
+		fine(w)
+	})
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer close(hang)
+	for i := range many {
+		wait.Go(func() {
+			_, _ = p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.Database(fmt.Sprint("role", i))})
+		})
+	}
+	for range 16 { // as many as there are connections
+		<-hung
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := p.Issue(ctx, secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A database whose users cannot be kept or taken away does not close Vault to what needs none.
+func TestALeaseInTroubleClosesVaultToNobody(t *testing.T) {
+	t.Parallel()
+	p, _ := pretended(t, &vault.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.Contains(r.URL.Path, "/leases/"):
+			w.WriteHeader(http.StatusInternalServerError)
+		case strings.Contains(r.URL.Path, "/creds/"):
+			_, _ = w.Write([]byte(`{"lease_id":"database/creds/r/l","lease_duration":3600,"data":{"username":"the-user","password":"the-password"}}`))
+		default:
+			fine(w)
+		}
+	})
+	c, err := p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.Database("r")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := p.Revoke(t.Context(), c); !errors.Is(err, secrets.ErrUnavailable) {
+			t.Errorf("the database is away: %v", err)
+		}
+		if _, err := p.Renew(t.Context(), c); !errors.Is(err, secrets.ErrUnavailable) {
+			t.Errorf("the database is away: %v", err)
+		}
+	}
+	if _, err := p.Issue(t.Context(), secrets.Request{Tool: "t", Binding: secrets.KV("app/share", "key")}); err != nil {
+		t.Error(err)
+	}
 }

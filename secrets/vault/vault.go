@@ -51,7 +51,8 @@
 // Issue fail with [secrets.ErrUnavailable]; after three such failures one request is tried
 // now and then, from every quarter of a second to every five, and all others fail at once.
 // How long Vault asks to be left alone (Retry-After) is kept to, up to those five seconds.
-// A database that cannot be reached is one for itself, and closes Vault to nobody else. A
+// A database that cannot be reached is one for itself, with connections of its own, and
+// closes Vault to nobody else; only what is done to leases waits for each other's. A
 // login that is refused is tried again at that pace, too.
 //
 // A token that was revoked is replaced when Vault denies something to it. What the policies
