@@ -72,6 +72,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -93,6 +94,7 @@ type provider struct {
 	halt            func() // closes stop, and ends what runs in the background
 	kept, inherited chan struct{}
 	issuing         sync.WaitGroup
+	underWay        atomic.Int64 // how many it waits for
 	stopped         sync.Once
 
 	mu      sync.Mutex
