@@ -24,13 +24,19 @@ func (s *Server) Write(path string, body map[string]any) map[string]any {
 // Wrap writes to a path, and returns a token that gives what it answered, once.
 func (s *Server) Wrap(path string) string {
 	s.t.Helper()
+	return s.WrapOf(path, nil)
+}
+
+// WrapOf is Wrap with a body.
+func (s *Server) WrapOf(path string, body map[string]any) string {
+	s.t.Helper()
 	var out struct {
 		Info struct {
 			Token string `json:"token"`
 		} `json:"wrap_info"`
 	}
 	s.wrap = "5m"
-	s.must(http.MethodPost, path, nil, &out)
+	s.must(http.MethodPost, path, body, &out)
 	s.wrap = ""
 	return out.Info.Token
 }

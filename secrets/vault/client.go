@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -36,7 +37,8 @@ type client struct {
 	http      *http.Client
 	breaker   *breaker
 
-	engines string // paths under it are an engine's that may be in trouble by itself
+	engines string       // paths under it are an engine's, see behind
+	slow    *http.Client // for those, whose requests would take all connections from others
 	mu      sync.Mutex
 	apart   map[string]*breaker // of those paths
 	heard   atomic.Int64        // when Vault last answered as it should, in nanoseconds
@@ -55,8 +57,13 @@ func newClient(address string, o *Options) (*client, error) {
 		// connection, and a Vault is next door.
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName},
 		TLSHandshakeTimeout: o.Timeout, MaxIdleConnsPerHost: maxConnections, MaxConnsPerHost: maxConnections, IdleConnTimeout: time.Minute,
-		ForceAttemptHTTP2: true,
-		DialContext:       (&net.Dialer{Timeout: o.Timeout}).DialContext,
+		DialContext: (&net.Dialer{Timeout: o.Timeout}).DialContext,
+		// HTTP/1 alone: a request that times out ends its connection, where HTTP/2 goes on
+		// using one that nothing comes back on; and GODEBUG=http2debug=1 shows tokens.
+		Protocols: http1(),
+	}
+	if u.Scheme == "http" && o.InsecurePlaintext == "" {
+		transport.DialContext = (&net.Dialer{Timeout: o.Timeout, Control: onlyHere}).DialContext
 	}
 	if o.CACert != nil {
 		pool := x509.NewCertPool()
@@ -65,7 +72,7 @@ func newClient(address string, o *Options) (*client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	return &client{
+	c := &client{
 		base: u.Scheme + "://" + u.Host + "/v1/", namespace: o.Namespace, breaker: &breaker{now: time.Now},
 		engines: o.DatabaseMount + "/creds/", apart: map[string]*breaker{},
 		http: &http.Client{
@@ -73,12 +80,57 @@ func newClient(address string, o *Options) (*client, error) {
 			// A redirect would take the token to wherever it says.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}, nil
+	}
+	slow := *c.http
+	slow.Transport, c.slow = transport.Clone(), &slow
+	return c, nil
+}
+
+// behind says that there is more than Vault behind a path: a database, which has users made,
+// kept and taken away.
+func (c *client) behind(path string) bool {
+	return c.engines != "" && (strings.HasPrefix(path, c.engines) || path == renewLease || path == revokeLease)
+}
+
+// Where a lease is extended, and ended.
+const (
+	renewLease  = "sys/leases/renew"
+	revokeLease = "sys/leases/revoke"
+)
+
+// by is what sends the requests for a path.
+func (c *client) by(path string) *http.Client {
+	if c.behind(path) {
+		return c.slow
+	}
+	return c.http
+}
+
+// idle closes the connections that nobody uses.
+func (c *client) idle() {
+	c.http.CloseIdleConnections()
+	c.slow.CloseIdleConnections()
 }
 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func http1() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	return &p
+}
+
+// onlyHere refuses to connect to another machine: "localhost" is what the system's
+// resolver makes of it.
+func onlyHere(_, address string, _ syscall.RawConn) error {
+	host, _, _ := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return errors.New("the address is http: and leads to another machine than this one")
+	}
+	return nil
 }
 
 // An answer is what Vault says to a request.
@@ -159,7 +211,7 @@ const mostApart = 1024
 // database: one that does not answer must not close Vault to what needs another. It is nil
 // for the others.
 func (c *client) breakerOf(path string) *breaker {
-	if c.engines == "" || !strings.HasPrefix(path, c.engines) {
+	if !c.behind(path) {
 		return nil
 	}
 	c.mu.Lock()
@@ -204,7 +256,7 @@ func (c *client) send(ctx context.Context, method, path string, token secrets.Se
 			return nil, fmt.Errorf("vault: %w", err)
 		}
 	}
-	res, err := c.http.Do(req)
+	res, err := c.by(path).Do(req)
 	if err != nil {
 		if inner, is := errors.AsType[*url.Error](err); is { // names the path
 			err = inner.Err

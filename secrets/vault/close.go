@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,14 +57,10 @@ func (p *provider) close(ctx context.Context) error {
 	for _, s := range sessions[1:] {
 		children = append(children, s.close(ctx)...)
 	}
-	select {
-	case <-issued:
-	default:
-		left.late = true
-	}
+	left.late = p.underWay.Load() > 0 || slices.ContainsFunc(sessions, (*session).isLeft)
 	if loose := p.leases.close(p.session.now()); len(own) > 0 {
 		eachOf(loose, func(id string) {
-			left.lease(id, p.insist(ctx, http.MethodPut, "sys/leases/revoke", own[0], map[string]any{"lease_id": id, "sync": true}))
+			left.lease(id, p.insist(ctx, http.MethodPut, revokeLease, own[0], map[string]any{"lease_id": id, "sync": true}))
 		})
 	}
 	revoke := func(t *token) {
@@ -80,7 +77,7 @@ func (p *provider) close(ctx context.Context) error {
 	if alone || left.tokens > 0 {
 		eachOf(children, revoke)
 	}
-	p.client.http.CloseIdleConnections()
+	p.client.idle()
 	return errors.Join(left.error(p.journal != nil), p.journal.close(left.any()))
 }
 
@@ -93,7 +90,11 @@ func (p *provider) begin() (end func(), err error) {
 		return nil, errClosed
 	}
 	p.issuing.Add(1)
-	return p.issuing.Done, nil
+	p.underWay.Add(1)
+	return func() {
+		p.underWay.Add(-1)
+		p.issuing.Done()
+	}, nil
 }
 
 // eachOf calls f with all, several at a time.

@@ -173,7 +173,7 @@ func (h *heir) take(ctx context.Context, path string) (err error) {
 func (h *heir) end(ctx context.Context, e entry) error {
 	path, body := "auth/token/revoke-accessor", map[string]any{"accessor": e.Accessor}
 	if e.Lease != "" {
-		path, body = "sys/leases/revoke", map[string]any{"lease_id": e.Lease, "sync": true}
+		path, body = revokeLease, map[string]any{"lease_id": e.Lease, "sync": true}
 	}
 	_, _, err := h.p.as(ctx, "", http.MethodPost, path, body)
 	if err == nil || errors.Is(err, secrets.ErrNotFound) {

@@ -29,9 +29,11 @@ type doomed struct {
 }
 
 func (d *doomed) options() *vault.Options {
-	o := &vault.Options{Timeout: 30 * time.Second, Journal: d.Journal, Login: vault.Token(secrets.NewSecret([]byte(d.Token)))}
+	o := &vault.Options{Timeout: 30 * time.Second, Journal: d.Journal}
 	if d.Token == "" {
 		o.Login = appRole(d.RoleID, d.SecretID)
+	} else {
+		o.Login = vault.Token(secrets.NewSecret([]byte(d.Token)))
 	}
 	if d.Tools {
 		o.ToolPolicies = perTool

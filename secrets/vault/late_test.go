@@ -70,6 +70,29 @@ func TestALeaseThatComesAfterCloseIsRevoked(t *testing.T) {
 	}
 }
 
+// A token whose login Close did not wait for, and that is in the journal already, stays
+// there for the next start.
+func TestALoginThatCloseLeavesStaysInTheJournal(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "journal")
+	asked, slow := make(chan struct{}), make(chan struct{})
+	p, _ := pretended(t, &vault.Options{Journal: dir, AuditDevice: "file", Timeout: 30 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/audit-hash/") { // which is asked with a token that is written down
+			close(asked)
+			<-slow
+		}
+		fine(w)
+	})
+	defer close(slow)
+	go func() { _ = p.Healthy(t.Context()) }()
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Close(ctx); err == nil || len(files(t, dir)) != 1 {
+		t.Errorf("%v, and %d journals", err, len(files(t, dir)))
+	}
+}
+
 // What the author's functions do ends no process: they are called where nobody recovers.
 func TestAPanicOfTheAuthorsIsADenial(t *testing.T) {
 	t.Parallel()

@@ -106,7 +106,7 @@ func (p *provider) giveBack(ctx context.Context, id string, t *token) {
 	defer cancel()
 	err := p.endLease(ctx, id)
 	if errors.Is(err, errClosed) {
-		_, err = p.client.send(ctx, http.MethodPut, "sys/leases/revoke", t.value, map[string]any{"lease_id": id, "sync": true})
+		_, err = p.client.send(ctx, http.MethodPut, revokeLease, t.value, map[string]any{"lease_id": id, "sync": true})
 	}
 	if err != nil {
 		p.tell(ctx, slog.LevelWarn, "vault: a lease that nobody got could not be revoked", "lease", id, "error", err.Error())
@@ -129,7 +129,7 @@ func (p *Provider) Renew(ctx context.Context, c *secrets.Credential) (*secrets.C
 		tool = held.tool
 	}
 	begun := in.session.now()
-	a, t, err := in.as(ctx, tool, http.MethodPut, "sys/leases/renew", map[string]any{"lease_id": c.ID()})
+	a, t, err := in.as(ctx, tool, http.MethodPut, renewLease, map[string]any{"lease_id": c.ID()})
 	if why(err) == unrenewable {
 		return c, nil // it is there, and stays as long as it was to
 	}
@@ -175,7 +175,7 @@ func (p *Provider) Revoke(ctx context.Context, c *secrets.Credential) error {
 }
 
 func (p *provider) endLease(ctx context.Context, id string) error {
-	_, _, err := p.as(ctx, "", http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": id, "sync": true})
+	_, _, err := p.as(ctx, "", http.MethodPut, revokeLease, map[string]any{"lease_id": id, "sync": true})
 	if err != nil && why(err) != gone {
 		return err
 	}

@@ -70,8 +70,8 @@ type AppRoleOptions struct {
 	SecretID     secrets.Secret
 	SecretIDFile string
 	// Wrapped says that what was given is a wrapping token, which gives the SecretID
-	// once. One that was unwrapped by somebody else fails, which is how a theft
-	// shows.
+	// once. One that was unwrapped by somebody else fails, and so does one into which
+	// they put the SecretID again, which is how a theft shows.
 	Wrapped bool
 	Mount   string // where the method is mounted; "approle" where empty
 }
@@ -126,9 +126,12 @@ func (r *appRole) unwrap(ctx context.Context, c *client, wrapping secrets.Secret
 	if of == r.of && !r.unwrapped.IsZero() {
 		return r.unwrapped, nil
 	}
+	if err := r.untouched(ctx, c, wrapping); err != nil {
+		return secrets.Secret{}, err
+	}
 	a, err := c.do(ctx, http.MethodPost, "sys/wrapping/unwrap", wrapping, nil)
 	if err != nil {
-		return secrets.Secret{}, fmt.Errorf("vault: the wrapping token cannot be unwrapped; if it was not used by mistake, somebody else has the SecretID: %w", rejected(err))
+		return secrets.Secret{}, stolen("cannot be unwrapped", rejected(err))
 	}
 	var data struct {
 		SecretID string `json:"secret_id"`
@@ -138,6 +141,32 @@ func (r *appRole) unwrap(ctx context.Context, c *client, wrapping secrets.Secret
 	}
 	r.unwrapped, r.of = secrets.NewSecret([]byte(data.SecretID)), of
 	return r.unwrapped, nil
+}
+
+// untouched says whether a wrapping token is the one that was made with the SecretID:
+// whoever has unwrapped that may have wrapped the SecretID again, to hide it.
+func (r *appRole) untouched(ctx context.Context, c *client, wrapping secrets.Secret) error {
+	body := map[string]string{}
+	if err := wrapping.Use(func(b []byte) error { body["token"] = string(b); return nil }); err != nil {
+		return fmt.Errorf("vault: the wrapping token: %w", err)
+	}
+	a, err := c.do(ctx, http.MethodPost, "sys/wrapping/lookup", secrets.Secret{}, body)
+	if err != nil {
+		return stolen("is not one any more", rejected(err))
+	}
+	var data struct {
+		Path string `json:"creation_path"`
+	}
+	_ = a.into(&data)
+	if role, is := strings.CutPrefix(data.Path, "auth/"+r.options.Mount+"/role/"); !is || !strings.HasSuffix(role, "secret-id") {
+		return stolen("was not made with the SecretID", secrets.ErrDenied)
+	}
+	return nil
+}
+
+// stolen is the error for a wrapping token that somebody else has had.
+func stolen(how string, err error) error {
+	return fmt.Errorf("vault: the wrapping token %s; if it was not used by mistake, somebody else has the SecretID: %w", how, err)
 }
 
 // JWT is a login with a JWT that a file holds, such as one that a platform writes and

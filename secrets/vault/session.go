@@ -275,3 +275,11 @@ func (s *session) close(ctx context.Context) []*token {
 	}
 	return all
 }
+
+// isLeft says that close did not wait for a login under way, whose token may be written
+// down already.
+func (s *session) isLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
+}

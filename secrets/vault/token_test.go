@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -110,5 +111,25 @@ func TestALongLeaseHasNotEnded(t *testing.T) {
 		if over := c.Expires().Before(time.Now()); over != strings.HasPrefix(length, "-") {
 			t.Errorf("a lease of %s seconds ends at %s", length, c.Expires())
 		}
+	}
+}
+
+// Whoever steals a wrapped SecretID and wraps it again does not go unnoticed.
+func TestASecretIDThatWasWrappedAgainIsRefused(t *testing.T) {
+	t.Parallel()
+	v, roleID, secretID := furnished(t)
+	login := func(wrapping string) error {
+		p := provider(t, v, &vault.Options{Login: vault.AppRole(vault.AppRoleOptions{RoleID: roleID, SecretID: secrets.NewSecret([]byte(wrapping)), Wrapped: true})})
+		_, err := p.Issue(t.Context(), secrets.Request{Tool: "share", Binding: secrets.KV("app/share", "key")})
+		return err
+	}
+	for _, path := range []string{"auth/approle/role/server/secret-id", "auth/approle/role/server/custom-secret-id"} {
+		if err := login(v.WrapOf(path, map[string]any{"secret_id": "the-secret-id-of-the-test"})); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	err := login(v.WrapOf("sys/wrapping/wrap", map[string]any{"secret_id": secretID}))
+	if !errors.Is(err, secrets.ErrDenied) || !strings.Contains(err.Error(), "somebody else has the SecretID") || strings.Contains(err.Error(), secretID) {
+		t.Errorf("wrapped again: %v", err)
 	}
 }

@@ -51,7 +51,8 @@
 // Issue fail with [secrets.ErrUnavailable]; after three such failures one request is tried
 // now and then, from every quarter of a second to every five, and all others fail at once.
 // How long Vault asks to be left alone (Retry-After) is kept to, up to those five seconds.
-// A database that cannot be reached is one for itself, and closes Vault to nobody else. A
+// A database that cannot be reached is one for itself, with connections of its own, and
+// closes Vault to nobody else; only what is done to leases waits for each other's. A
 // login that is refused is tried again at that pace, too.
 //
 // A token that was revoked is replaced when Vault denies something to it. What the policies
@@ -71,6 +72,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets"
@@ -92,6 +94,7 @@ type provider struct {
 	halt            func() // closes stop, and ends what runs in the background
 	kept, inherited chan struct{}
 	issuing         sync.WaitGroup
+	underWay        atomic.Int64 // how many it waits for
 	stopped         sync.Once
 
 	mu      sync.Mutex
