@@ -108,8 +108,12 @@ func (w *Set) watch(e *entry) {
 			continue
 		}
 		for i := range w.indexes {
-			if x := &w.indexes[i]; x.fits(len(p.text)) {
-				x.enter(p)
+			x := &w.indexes[i]
+			if !x.fits(len(p.text)) {
+				continue
+			}
+			if from, sharing := x.place(p); sharing < crowd || x.stride == 1 {
+				x.enter(p, from)
 				break
 			}
 		}

@@ -97,6 +97,33 @@ func TestEveryValueIsFoundAmongMany(t *testing.T) {
 	}
 }
 
+// Whoever meets a window looks at every pattern that has it, and a caller may know what
+// the users of a database are called: one word of that must not cost as much as all of
+// them together.
+func TestValuesThatAreMuchAlikeNeverShareTheirWindows(t *testing.T) {
+	t.Parallel()
+	const n = 2000
+	for name, format := range map[string]string{
+		"random at the end": "v-kubernete-readonlyap-%08x", "at the beginning": "%08x-readonly-user-of-the-app", "at both": "%[1]04x-readonly-user-of-the-app-%[1]04x",
+		"a long beginning": strings.Repeat("the same for all, ", 20) + "%08x", "in the middle of much": strings.Repeat("before ", 9) + "%032x" + strings.Repeat(" after", 30),
+	} {
+		r := rand.New(rand.NewPCG(5, 6))
+		w := New(nil)
+		for range n {
+			if err := w.Add(fmt.Appendf(nil, format, r.Uint32()), "l", time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, x := range w.indexes {
+			for _, s := range x.slots {
+				if s.count > crowd {
+					t.Fatalf("%s: %d patterns have one window", name, s.count)
+				}
+			}
+		}
+	}
+}
+
 // Values that spell each other's names could be redacted for ever.
 func TestValuesThatSpellEachOthersNamesEnd(t *testing.T) {
 	t.Parallel()
