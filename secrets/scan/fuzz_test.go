@@ -98,6 +98,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add("000000\x010", "0", "", uint8(22))
 	f.Add("000000000%0", "0", "0", uint8('P'))
 	f.Add("000000\f0", "0", "0", uint8('n'))
+	f.Add(`X000000\`, "0", "a", uint8(32))
 	for kind := range leaktest.Forms {
 		f.Add(`p%41&amp;\n"\u0062`+"\u200bc d\x01", "face ", " 0ddba11", uint8(kind))
 	}
