@@ -2,7 +2,9 @@ package safetool
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
+	"slices"
 )
 
 // printed is what fmt prints of v, whatever that is.
@@ -23,70 +25,82 @@ func printed(v any) (text string) {
 
 // cyclic reports whether fmt would follow v for ever, which exhausts the stack, and
 // nothing recovers that: the handlers that a program gave may not have printed it so.
-// It goes where fmt goes: through pointers at the top only, and into nothing that has
-// words of its own. The path is what it has come through.
+// The path is what it has come through.
 func cyclic(v reflect.Value, top bool, path []reflect.Value) bool {
-	if !v.IsValid() {
-		return false
-	}
-	if v.CanInterface() {
-		switch v.Interface().(type) {
-		case error, fmt.Stringer, fmt.Formatter:
-			return false
-		}
-	}
-	inside := func(element reflect.Value) bool { return cyclic(element, false, path) }
-	switch v.Kind() {
-	case reflect.Interface:
-		return inside(v.Elem())
-	case reflect.Pointer:
-		switch v.Type().Elem().Kind() {
-		case reflect.Array, reflect.Slice, reflect.Struct, reflect.Map:
-			return top && inside(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if inside(v.Field(i)) {
-				return true
-			}
-		}
-	case reflect.Map:
+	if v.IsValid() && (v.Kind() == reflect.Map || v.Kind() == reflect.Slice) && v.Len() > 0 {
 		if among(path, v) {
 			return true
 		}
 		path = append(path, v)
-		for each := v.MapRange(); each.Next(); {
-			if inside(each.Key()) || inside(each.Value()) {
-				return true
+	}
+	for inside := range within(v, top) {
+		if cyclic(inside, false, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// within yields what fmt goes on to from v: through pointers at the top only, and into
+// nothing that has words of its own.
+func within(v reflect.Value, top bool) iter.Seq[reflect.Value] {
+	return func(yield func(reflect.Value) bool) {
+		if !v.IsValid() || speaks(v) {
+			return
+		}
+		switch v.Kind() {
+		case reflect.Interface:
+			yield(v.Elem())
+		case reflect.Pointer:
+			if top && nests(v.Type().Elem()) {
+				yield(v.Elem())
+			}
+		case reflect.Struct:
+			for _, field := range v.Fields() {
+				if !yield(field) {
+					return
+				}
+			}
+		case reflect.Map:
+			for key, value := range v.Seq2() {
+				if !yield(key) || !yield(value) {
+					return
+				}
+			}
+		case reflect.Array, reflect.Slice:
+			for i := 0; nests(v.Type().Elem()) && i < v.Len(); i++ {
+				if !yield(v.Index(i)) {
+					return
+				}
 			}
 		}
-	case reflect.Array, reflect.Slice:
-		switch v.Type().Elem().Kind() {
-		case reflect.Array, reflect.Slice, reflect.Struct, reflect.Map, reflect.Interface:
-		default:
-			return false
-		}
-		if v.Kind() == reflect.Slice {
-			if among(path, v) {
-				return true
-			}
-			path = append(path, v)
-		}
-		for i := range v.Len() {
-			if inside(v.Index(i)) {
-				return true
-			}
-		}
+	}
+}
+
+// speaks reports whether v has words of its own.
+func speaks(v reflect.Value) bool {
+	if !v.CanInterface() {
+		return false
+	}
+	switch v.Interface().(type) {
+	case error, fmt.Stringer, fmt.Formatter:
+		return true
+	}
+	return false
+}
+
+// nests reports whether a value of that type may hold others.
+func nests(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array, reflect.Slice, reflect.Struct, reflect.Map, reflect.Interface:
+		return true
 	}
 	return false
 }
 
 // among reports whether v, a map or a slice, is one of those in path.
 func among(path []reflect.Value, v reflect.Value) bool {
-	for _, p := range path {
-		if p.Kind() == v.Kind() && p.Pointer() == v.Pointer() && p.Len() == v.Len() && v.Len() > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(path, func(p reflect.Value) bool {
+		return p.Kind() == v.Kind() && p.Pointer() == v.Pointer() && p.Len() == v.Len()
+	})
 }

@@ -49,8 +49,18 @@ func TestWhatCanBePrintedIs(t *testing.T) {
 	own := named{all: make([]any, 1)}
 	own.all[0] = own.all
 	for _, v := range []any{
-		nil, 1, "a", errors.New("e"), []string{"a"}, [2]any{1, shared}, []any{shared, shared}, map[string]any{"a": shared, "b": shared},
-		ring{Name: "a", Next: ring{Name: "b", Next: shared}}, back, own, []any{own}, []any{[]any{}, []any{}}, map[any]any{ring{}: nil}, (*ring)(nil), struct{ a, b any }{shared, shared},
+		nil, 1, "a", errors.New("e"),
+		[]string{"a"},
+		[2]any{1, shared},
+		[]any{shared, shared},
+		map[string]any{"a": shared, "b": shared},
+		ring{Name: "a", Next: ring{Name: "b", Next: shared}},
+		back, own,
+		[]any{own},
+		[]any{[]any{}, []any{}},
+		map[any]any{ring{}: nil},
+		(*ring)(nil),
+		struct{ a, b any }{shared, shared},
 	} {
 		if got, want := printed(v), fmt.Sprint(v); got != want {
 			t.Errorf("%T: %s, not %s", v, got, want)

@@ -168,7 +168,7 @@ func TestALongTextNeverHoldsUpWhoAddsAValue(t *testing.T) {
 		w.Redact(text)
 	}()
 	<-begun
-	for added := 0; added < 50; added++ {
+	for added := range 50 {
 		select {
 		case <-done:
 			t.Fatalf("%d values were added until the text had been searched", added)
