@@ -2,7 +2,6 @@ package safetool
 
 import (
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 )
@@ -33,7 +32,7 @@ func cyclic(v reflect.Value, top bool, path []reflect.Value) bool {
 		}
 		path = append(path, v)
 	}
-	for inside := range within(v, top) {
+	for _, inside := range within(v, top) {
 		if cyclic(inside, false, path) {
 			return true
 		}
@@ -41,40 +40,33 @@ func cyclic(v reflect.Value, top bool, path []reflect.Value) bool {
 	return false
 }
 
-// within yields what fmt goes on to from v: through pointers at the top only, and into
+// within returns what fmt goes on to from v: through pointers at the top only, and into
 // nothing that has words of its own.
-func within(v reflect.Value, top bool) iter.Seq[reflect.Value] {
-	return func(yield func(reflect.Value) bool) {
-		if !v.IsValid() || speaks(v) {
-			return
+func within(v reflect.Value, top bool) (all []reflect.Value) {
+	if !v.IsValid() || speaks(v) {
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Interface:
+		all = append(all, v.Elem())
+	case reflect.Pointer:
+		if top && nests(v.Type().Elem()) {
+			all = append(all, v.Elem())
 		}
-		switch v.Kind() {
-		case reflect.Interface:
-			yield(v.Elem())
-		case reflect.Pointer:
-			if top && nests(v.Type().Elem()) {
-				yield(v.Elem())
-			}
-		case reflect.Struct:
-			for _, field := range v.Fields() {
-				if !yield(field) {
-					return
-				}
-			}
-		case reflect.Map:
-			for key, value := range v.Seq2() {
-				if !yield(key) || !yield(value) {
-					return
-				}
-			}
-		case reflect.Array, reflect.Slice:
-			for i := 0; nests(v.Type().Elem()) && i < v.Len(); i++ {
-				if !yield(v.Index(i)) {
-					return
-				}
-			}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			all = append(all, field)
+		}
+	case reflect.Map:
+		for key, value := range v.Seq2() {
+			all = append(all, key, value)
+		}
+	case reflect.Array, reflect.Slice:
+		for i := 0; nests(v.Type().Elem()) && i < v.Len(); i++ {
+			all = append(all, v.Index(i))
 		}
 	}
+	return all
 }
 
 // speaks reports whether v has words of its own.
