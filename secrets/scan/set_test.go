@@ -50,6 +50,40 @@ func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 	}
 }
 
+// Thousands of values are not entered anew, while everybody waits, for the sake of one.
+func TestOneValueThatExpiresNeverCostsWhatAllDo(t *testing.T) {
+	t.Parallel()
+	const n = 2 * quick
+	w := New(nil)
+	now := time.Now()
+	w.now = func() time.Time { return now }
+	add := func(from, to int, expires time.Time) {
+		for i := from; i < to; i++ {
+			if err := w.Add(fmt.Appendf(nil, "value-number-%06d", i), "l", expires); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(0, n/10, now.Add(time.Minute))
+	add(n/10, n/4, now.Add(2*time.Hour))
+	add(n/4, n, now.Add(24*time.Hour))
+	for _, step := range []struct {
+		later time.Duration
+		left  int
+	}{{2 * time.Hour, n + 1}, {4 * time.Hour, n - n/4 + 2}} {
+		w.now = func() time.Time { return now.Add(step.later) }
+		if err := w.Add(fmt.Appendf(nil, "another-value-%v", step.later), "l", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.entries) != step.left {
+			t.Errorf("after %v there are %d values, not %d", step.later, len(w.entries), step.left)
+		}
+	}
+	if clean, found := w.RedactString(fmt.Sprintf("value-number-%06d", n-1)); len(found) != 1 {
+		t.Errorf("one that is left is not found: %s", clean)
+	}
+}
+
 func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 	t.Parallel()
 	w := New(nil)
