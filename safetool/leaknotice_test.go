@@ -3,6 +3,7 @@ package safetool_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -85,4 +86,48 @@ func TestALeakInTheLogOutsideOfCallsIsNeverSilent(t *testing.T) {
 	if slices.ContainsFunc(trail.Events(), func(e audit.Event) bool { return strings.Contains(dump(e), value) }) {
 		t.Error("the notice holds the value")
 	}
+}
+
+// What is no tool has a policy too: nothing of an answer that holds a secret is sent.
+func TestNoResourcePromptOrCompletionGetsAroundARefusalOfLeaks(t *testing.T) {
+	t.Parallel()
+	eachEra(t, func(t *testing.T, version string) {
+		const rest = "the rest of it"
+		server, trail, policy := withSecret(t, func(o *safetool.Options) {
+			o.SDK = &mcp.ServerOptions{CompletionHandler: func(ctx context.Context, _ *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
+				return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: []string{rest, lent(ctx, t)}}}, nil
+			}}
+		})
+		policy.Leaks = safetool.RefuseLeaks
+		read := func(ctx context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{Text: rest}, {Blob: []byte("x" + lent(ctx, t))}}}, nil
+		}
+		safetool.AddResource(server, &mcp.Resource{URI: "a:b", Name: "b"}, policy, read)
+		safetool.AddResourceTemplate(server, &mcp.ResourceTemplate{URITemplate: "shelf:{id}", Name: "shelf"}, policy, read)
+		safetool.AddPrompt(server, &mcp.Prompt{Name: "p", Arguments: []*mcp.PromptArgument{{Name: "a"}}}, policy, func(ctx context.Context, _ *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return &mcp.GetPromptResult{Description: rest, Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: rest, Meta: mcp.Meta{"k": lent(ctx, t)}}}}}, nil
+		})
+		client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{ProtocolVersion: version})
+		ctx, asked := t.Context(), 0
+		withheld := func(res any, err error) {
+			t.Helper()
+			asked++
+			unleaked(t, res, err)
+			var wire *jsonrpc.Error
+			if !errors.As(err, &wire) || !strings.Contains(string(wire.Data), safetool.CodeSecretWithheld) || strings.Contains(dump(res)+dump(wire), rest) {
+				t.Errorf("answered %s, %v", dump(res), err)
+			}
+			if n := leakNotices(trail, "the answer was withheld"); n != asked {
+				t.Errorf("%d notices of %d: %s", n, asked, dump(trail.Events()))
+			}
+		}
+		for _, uri := range []string{"a:b", "shelf:1"} {
+			res, err := client.ReadResource(ctx, &mcp.ReadResourceParams{URI: uri})
+			withheld(res, err)
+		}
+		prompt, err := client.GetPrompt(ctx, &mcp.GetPromptParams{Name: "p"})
+		withheld(prompt, err)
+		done, err := client.Complete(ctx, &mcp.CompleteParams{Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: "p"}, Argument: mcp.CompleteParamsArgument{Name: "a"}})
+		withheld(done, err)
+	})
 }

@@ -2,7 +2,6 @@ package safetool
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -89,16 +88,4 @@ func (h *redactingHandler) attr(a slog.Attr) slog.Attr {
 		}
 	}
 	return slog.Attr{Key: key, Value: value}
-}
-
-func printed(v any) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("a %T that panics when printed", v)
-		}
-	}()
-	if b, ok := v.([]byte); ok {
-		return string(b) // as slog's own handler for text has it
-	}
-	return fmt.Sprint(v)
 }

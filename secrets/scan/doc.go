@@ -21,13 +21,15 @@
 //   - with U+FFFD for what an encoder could not write.
 //
 // A value that itself reads as if something in it were escaped, as one with "%41" in it
-// does, or would with what stands beside it, is found behind one kind of escapes, and behind JSON in addresses and addresses
-// in JSON; not behind every mix of several.
+// does, or whose end does with what stands behind it, is found behind one kind of
+// escapes, and behind JSON in addresses and addresses in JSON; not behind every mix of
+// several. One whose beginning is read as the rest of an escape, right behind a percent
+// sign or a backslash, is found as it is.
 //
 // What is found is replaced where it stands, whole escapes at a time, so that JSON stays
-// JSON. What is encrypted, compressed, cut in pieces with something visible in between, split
-// between two texts, or encoded before it is in base64, is not found: a handler that
-// means to give a secret away can.
+// JSON. What is encrypted, compressed, cut in pieces with something visible in between,
+// split between two texts, or encoded before it is in base64, is not found: a handler
+// that means to give a secret away can.
 //
 // All values are looked for in one pass, whatever their number. [Rules] find secrets
 // that nobody added by what they look like.

@@ -97,6 +97,8 @@ func FuzzRedact(f *testing.F) {
 	f.Add("😀😀😀", `\ud83d`, `\ude00`, uint8(7))
 	f.Add("000000\x010", "0", "", uint8(22))
 	f.Add("000000000%0", "0", "0", uint8('P'))
+	f.Add("000000\f0", "0", "0", uint8('n'))
+	f.Add(`X000000\`, "0", "a", uint8(32))
 	for kind := range leaktest.Forms {
 		f.Add(`p%41&amp;\n"\u0062`+"\u200bc d\x01", "face ", " 0ddba11", uint8(kind))
 	}
@@ -157,7 +159,7 @@ func FuzzRedact(f *testing.F) {
 func visible(text string) int {
 	n := 0
 	for _, r := range text {
-		if unicode.IsPrint(r) || unicode.IsSpace(r) {
+		if unicode.IsPrint(r) || unicode.IsSpace(r) && (!unicode.IsControl(r) || strings.ContainsRune("\t\n\r", r)) {
 			n += utf8.RuneLen(r)
 		}
 	}

@@ -35,6 +35,7 @@ type index struct {
 type slot struct {
 	window uint64
 	first  int32 // an index of postings plus 1; 0 is an empty slot
+	count  int32 // of patterns
 }
 
 // A posting says that a pattern has a window at an offset.
@@ -62,10 +63,33 @@ const golden = 0x9E3779B97F4A7C15
 // h, which are 32 at most.
 func mask(h uint64) uint64 { return 1<<(h>>20&63) | 1<<(h>>26&63) }
 
-// enter adds windows from the middle of p, since tokens share their beginnings and
-// keys their ends.
-func (x *index) enter(p *pattern) {
-	from := (len(p.text) - (window + x.stride - 1)) / 2
+const (
+	// places is in how many places of a pattern its windows may be taken.
+	places = 64
+	// crowd is how many patterns may have a window before one more is better found
+	// by a smaller stride, which asks for fewer windows of it.
+	crowd = 16
+)
+
+// place returns from where on p is found best, and how many patterns have one of the
+// windows there: whoever meets a window looks at each that has it. Users of a database
+// share their beginnings, and where names are short their middles too; keys share
+// their ends.
+func (x *index) place(p *pattern) (from int, sharing int32) {
+	last := len(p.text) - (window + x.stride - 1)
+	from = last / 2
+	sharing = x.sharing(p, from)
+	for i := 0; i < places && sharing > 0; i++ {
+		other := last * i / (places - 1)
+		if n := x.sharing(p, other); n < sharing {
+			from, sharing = other, n
+		}
+	}
+	return from, sharing
+}
+
+// enter adds the windows of p at a place.
+func (x *index) enter(p *pattern, from int) {
 	for offset := from; offset < from+x.stride; offset++ {
 		w := binary.LittleEndian.Uint64(p.text[offset:])
 		x.add(w, p, offset)
@@ -75,6 +99,17 @@ func (x *index) enter(p *pattern) {
 			}
 		}
 	}
+}
+
+// sharing returns how many patterns have one of the windows that p would be found by.
+func (x *index) sharing(p *pattern, from int) (most int32) {
+	if len(x.slots) == 0 {
+		return 0
+	}
+	for offset := from; offset < from+x.stride; offset++ {
+		most = max(most, x.slot(binary.LittleEndian.Uint64(p.text[offset:])).count)
+	}
+	return most
 }
 
 func (x *index) add(w uint64, p *pattern, offset int) {
@@ -90,6 +125,7 @@ func (x *index) add(w uint64, p *pattern, offset int) {
 	}
 	x.postings = append(x.postings, posting{p, int32(offset), s.first})
 	s.first = int32(len(x.postings))
+	s.count++
 }
 
 // slot returns the slot of w, or the empty one where it would be.

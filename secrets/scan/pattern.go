@@ -103,14 +103,19 @@ func (e *entry) addLines(value []byte) {
 	}
 }
 
+// longestEscape is that of \U0010FFFF.
+const longestEscape = 10
+
 // delicate says whether undo may read something in value, or with it in what stands
 // beside it, so that each kind of escape has to be undone alone, too.
 func delicate(value []byte) bool {
 	if _, differs := reading(undo).read(nil, value); differs {
 		return true
 	}
-	if bytes.IndexByte(value[max(0, len(value)-2):], '%') >= 0 {
-		return true // with the digits after it, whatever else of the value is escaped
+	// What ends as an escape begins is one with what stands behind it, whatever else of
+	// the value is escaped or split.
+	if bytes.IndexByte(value[max(0, len(value)-2):], '%') >= 0 || bytes.IndexByte(value[max(0, len(value)-longestEscape+1):], '\\') >= 0 {
+		return true
 	}
 	if !bytes.ContainsFunc(value, func(r rune) bool { return r < ' ' || r >= 0x7f || strings.ContainsRune(`"<>&'`, r) }) {
 		return false // nothing in it is escaped, and it is found as it is

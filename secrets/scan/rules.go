@@ -92,8 +92,8 @@ func (r Rule) compile() (rule, error) {
 	}
 	words := make([]string, len(r.Keywords))
 	for i, k := range r.Keywords {
-		if len(k) < 2 || len(k) > 128 {
-			return rule{}, errors.New("a keyword has to have 2 to 128 bytes")
+		if len(k) < 2 || len(k) > 128 || !utf8.ValidString(k) {
+			return rule{}, errors.New("a keyword has to have 2 to 128 bytes of UTF-8")
 		}
 		words[i] = lowered(k)
 	}
@@ -158,7 +158,7 @@ func (r *rule) find(text []byte, s stretch, spans []span) []span {
 		from, to := r.secret(m)
 		from, to = from+s.from, to+s.from
 		secret := text[from:to]
-		if r.Entropy > 0 && entropy(string(secret)) <= r.Entropy || strings.Contains(string(secret), markerStart) {
+		if from == to || r.Entropy > 0 && entropy(string(secret)) <= r.Entropy || strings.Contains(string(secret), markerStart) {
 			continue
 		}
 		spans = append(spans, span{start: from, end: to, of: r.entry})

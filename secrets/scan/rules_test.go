@@ -304,3 +304,18 @@ func TestSecretsThatNobodyIssued(t *testing.T) {
 		}
 	}
 }
+
+// An expression that does not match the empty text may match nothing in another.
+func TestARuleNeverMarksWhereNothingStands(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{`(?:hush-\d+)?\b`, `\b`} {
+		rules, err := NewRules([]Rule{{ID: "x", Pattern: pattern, Keywords: []string{"hush-"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := New(&Options{Rules: rules})
+		if clean, _ := set.RedactString("a b hush- c"); clean != "a b hush- c" {
+			t.Errorf("%s: left %q", pattern, clean)
+		}
+	}
+}

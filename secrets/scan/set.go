@@ -16,6 +16,8 @@ const (
 	grace = time.Hour
 	// sweep is how often expired values are dropped.
 	sweep = time.Minute
+	// quick is how many values are entered anew so soon that nobody notices.
+	quick = 1000
 	// maxWatched bounds the memory of patterns, in bytes.
 	maxWatched = 128 << 20
 )
@@ -57,7 +59,7 @@ func New(o *Options) *Set {
 	return w
 }
 
-// Add makes value one that is looked for until an hour after it has expired; a zero
+// Add makes value one that is looked for until at least an hour after it has expired; a zero
 // expires is never. White space around the value is left out: files end in a newline
 // that handlers trim. The label stands for the value once it is redacted.
 //
@@ -108,8 +110,12 @@ func (w *Set) watch(e *entry) {
 			continue
 		}
 		for i := range w.indexes {
-			if x := &w.indexes[i]; x.fits(len(p.text)) {
-				x.enter(p)
+			x := &w.indexes[i]
+			if !x.fits(len(p.text)) {
+				continue
+			}
+			if from, sharing := x.place(p); sharing < crowd || x.stride == 1 {
+				x.enter(p, from)
 				break
 			}
 		}
@@ -124,19 +130,23 @@ func (w *Set) clear() {
 	}
 }
 
-// drop forgets what has expired.
+// drop forgets what has expired, where that is worth it: everybody waits until what is
+// left has been entered anew.
 func (w *Set) drop(now time.Time) {
 	w.swept = now
-	gone := false
+	var gone []string
 	for key, e := range w.entries {
 		if !e.expires.IsZero() && now.Sub(e.expires) > grace {
-			delete(w.entries, key)
-			w.cost -= e.cost()
-			gone = true
+			gone = append(gone, key)
 		}
 	}
-	if !gone {
+	few := len(gone) < len(w.entries)/8 && len(w.entries) > quick && w.cost < w.most/2
+	if len(gone) == 0 || few {
 		return
+	}
+	for _, key := range gone {
+		w.cost -= w.entries[key].cost()
+		delete(w.entries, key)
 	}
 	w.clear()
 	for _, e := range w.entries {

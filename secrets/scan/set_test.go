@@ -50,6 +50,40 @@ func TestExpiredValuesAreForgottenAnHourLater(t *testing.T) {
 	}
 }
 
+// Thousands of values are not entered anew, while everybody waits, for the sake of one.
+func TestOneValueThatExpiresNeverCostsWhatAllDo(t *testing.T) {
+	t.Parallel()
+	const n = 2 * quick
+	w := New(nil)
+	now := time.Now()
+	w.now = func() time.Time { return now }
+	add := func(from, to int, expires time.Time) {
+		for i := from; i < to; i++ {
+			if err := w.Add(fmt.Appendf(nil, "value-number-%06d", i), "l", expires); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(0, n/10, now.Add(time.Minute))
+	add(n/10, n/4, now.Add(2*time.Hour))
+	add(n/4, n, now.Add(24*time.Hour))
+	for _, step := range []struct {
+		later time.Duration
+		left  int
+	}{{2 * time.Hour, n + 1}, {4 * time.Hour, n - n/4 + 2}} {
+		w.now = func() time.Time { return now.Add(step.later) }
+		if err := w.Add(fmt.Appendf(nil, "another-value-%v", step.later), "l", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.entries) != step.left {
+			t.Errorf("after %v there are %d values, not %d", step.later, len(w.entries), step.left)
+		}
+	}
+	if clean, found := w.RedactString(fmt.Sprintf("value-number-%06d", n-1)); len(found) != 1 {
+		t.Errorf("one that is left is not found: %s", clean)
+	}
+}
+
 func TestTheMemoryOfValuesIsBounded(t *testing.T) {
 	t.Parallel()
 	w := New(nil)
@@ -93,6 +127,33 @@ func TestEveryValueIsFoundAmongMany(t *testing.T) {
 		clean, found := w.Redact([]byte("x" + value + "y"))
 		if want := fmt.Sprintf("x[redacted:kv:v#%d]y", n); string(clean) != want || len(found) != 1 {
 			t.Fatalf("value %d became %s, %v", n, clean, found)
+		}
+	}
+}
+
+// Whoever meets a window looks at every pattern that has it, and a caller may know what
+// the users of a database are called: one word of that must not cost as much as all of
+// them together.
+func TestValuesThatAreMuchAlikeNeverShareTheirWindows(t *testing.T) {
+	t.Parallel()
+	const n = 2000
+	for name, format := range map[string]string{
+		"random at the end": "v-kubernete-readonlyap-%08x", "at the beginning": "%08x-readonly-user-of-the-app", "at both": "%[1]04x-readonly-user-of-the-app-%[1]04x",
+		"a long beginning": strings.Repeat("the same for all, ", 20) + "%08x", "in the middle of much": strings.Repeat("before ", 9) + "%032x" + strings.Repeat(" after", 30),
+	} {
+		r := rand.New(rand.NewPCG(5, 6))
+		w := New(nil)
+		for range n {
+			if err := w.Add(fmt.Appendf(nil, format, r.Uint32()), "l", time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, x := range w.indexes {
+			for _, s := range x.slots {
+				if s.count > crowd {
+					t.Fatalf("%s: %d patterns have one window", name, s.count)
+				}
+			}
 		}
 	}
 }
@@ -141,7 +202,7 @@ func TestALongTextNeverHoldsUpWhoAddsAValue(t *testing.T) {
 		w.Redact(text)
 	}()
 	<-begun
-	for added := 0; added < 50; added++ {
+	for added := range 50 {
 		select {
 		case <-done:
 			t.Fatalf("%d values were added until the text had been searched", added)
