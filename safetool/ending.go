@@ -27,15 +27,15 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	defer p.server.running.End()
 	p.begin()
 	defer p.answered.Done()
-	var made ending[R]
+	made := new(ending[R])
 	go func() {
 		makeRoom()
-		conduct(ctx, p, work, clean, &made)
+		conduct(ctx, p, work, clean, made)
 	}()
 	seen, unmade := p.ended()
 	p.flight.call = seen.callID
-	if unmade != nil {
-		made = ending[R]{v: p.speakFor(ctx, &seen, unmade)}
+	if unmade != nil { // what its goroutine still makes goes to nobody
+		made = &ending[R]{v: p.speakFor(ctx, &seen, unmade)}
 	}
 	p.asked = made.asks
 	if v := made.v; v != nil && v.problem != nil {
@@ -92,13 +92,13 @@ func conduct[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 
 // speakFor records and returns the outcome of a pass whose own goroutine cannot.
 func (p *pass) speakFor(ctx context.Context, seen *facts, unmade error) *verdict {
-	if errors.Is(unmade, errUnsettled) {
-		return withheld()
-	}
 	explained := p.server.explain(ctx, unmade)
+	if errors.Is(unmade, errUnsettled) { // the recorder still has an event of the call's, or has failed over it
+		return &explained
+	}
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
 	v := p.withoutSecrets(&explained, cleaner, seen.callID)
-	unrecorded, err := apart(func() (*verdict, error) { return p.settle(ctx, seen, v, cleaner), nil })
+	unrecorded, err := apartFor(recorderTimeout, func() (*verdict, error) { return p.settle(ctx, seen, v, cleaner), nil })
 	switch {
 	case err != nil:
 		return withheld()
