@@ -42,6 +42,9 @@ func (p *pass) withoutSecrets(v *verdict, c *cleaner, callID string) *verdict {
 	if len(c.redacted) == 0 || p.feature.policy.Leaks != RefuseLeaks {
 		return v
 	}
+	if v != nil && v.refused != nil {
+		return &verdict{status: v.status, code: CodeSecretWithheld, problem: withheldRefusal(), refused: v.refused, cause: v.cause}
+	}
 	withheld := &verdict{status: audit.StatusWithheld, code: CodeSecretWithheld, problem: c.problem(withheldProblem(), callID)}
 	if v != nil {
 		withheld.cause, withheld.stack = v.cause, v.stack
