@@ -101,7 +101,7 @@ func (p *pass) tick() {
 		p.timer.Reset(min(left, p.feature.limits.Timeout)) // after recording comes what has less time
 	case p.closing && p.left == 0 && p.stage != stageIntent:
 		p.leave()
-		p.reach(stageAfter)
+		p.reach(stageAfter, time.Now())
 		p.timer.Reset(time.Until(p.deadline))
 	default:
 		p.leave()
@@ -124,9 +124,9 @@ func (p *pass) givenUp() error {
 	return p.stage.timedOut()
 }
 
-// reach begins a stage, with its time.
-func (p *pass) reach(s stage) {
-	p.stage, p.deadline = s, time.Now().Add(p.feature.limits.Timeout)
+// reach begins a stage now, with its time.
+func (p *pass) reach(s stage, now time.Time) {
+	p.stage, p.deadline = s, now.Add(p.feature.limits.Timeout)
 	if !p.last.IsZero() && p.last.Before(p.deadline) {
 		p.deadline = p.last
 	}
@@ -191,7 +191,7 @@ func (p *pass) part(returned bool, err error) {
 	}
 	p.failure = err
 	if p.stage < stageAfter {
-		p.reach(stageAfter)
+		p.reach(stageAfter, time.Now())
 	}
 	p.changed.Broadcast()
 	late := p.gone()
@@ -226,12 +226,14 @@ func (p *pass) recorded(intended bool) (until time.Time, err error) {
 	if p.stage != stageIntent {
 		return until, errTooLate
 	}
+	now := time.Now()
 	if p.last.IsZero() {
-		p.last = time.Now().Add(2 * p.feature.limits.Timeout)
+		p.last = now.Add(2 * p.feature.limits.Timeout)
 	}
-	p.reach(stageBefore)
 	if intended {
-		p.stage = stageHandler
+		p.reach(stageHandler, now)
+	} else {
+		p.reach(stageBefore, now)
 	}
 	return p.deadline, nil
 }
@@ -258,7 +260,7 @@ func (p *pass) close(err error) error {
 	}
 	p.closing = false
 	if p.stage < stageAfter {
-		p.reach(stageAfter)
+		p.reach(stageAfter, time.Now())
 	}
 	p.call.end()
 	if p.exited { // whatever middleware made of it

@@ -27,15 +27,18 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	defer p.server.running.End()
 	p.begin()
 	defer p.answered.Done()
-	made := new(ending[R])
+	own := new(ending[R])
 	go func() {
 		makeRoom()
-		conduct(ctx, p, work, clean, made)
+		conduct(ctx, p, work, clean, own)
 	}()
 	seen, unmade := p.ended()
 	p.flight.call = seen.callID
-	if unmade != nil { // what its goroutine still makes goes to nobody
-		made = &ending[R]{v: p.speakFor(ctx, &seen, unmade)}
+	var made ending[R]
+	if unmade == nil {
+		made = *own
+	} else { // what its own goroutine still makes goes to nobody
+		made.v = p.speakFor(ctx, &seen, unmade)
 	}
 	p.asked = made.asks
 	if v := made.v; v != nil && v.problem != nil {
@@ -136,7 +139,7 @@ func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) 
 	p.call.leaks.add("the record", p.server.redactEvent(e)...)
 	ctx = context.WithoutCancel(ctx)
 	err := errors.Join(p.recordLeaks(ctx, seen, v), p.server.recordOnce(ctx, e))
-	if err == nil || (v != nil && !seen.intended) {
+	if err == nil || (v != nil && v.refused != nil && !seen.intended) {
 		return nil // a refusal stands whether or not it could be recorded
 	}
 	return withheld()
