@@ -31,6 +31,7 @@ type Call struct {
 
 	mu          sync.Mutex
 	over        bool
+	returned    bool // its handler, and with it the credentials
 	credentials map[string]*secrets.Credential
 }
 
@@ -87,8 +88,8 @@ func (c *Call) Arguments() any {
 var ErrNoCall = errors.New("safetool: no call is being served in this context")
 
 // Credential returns the credential that the policy of the tool names. It is
-// there from before the handler runs until the call is answered; afterwards, and
-// on a nil Call, the error is [ErrNoCall].
+// there from before the handler runs until it returns or the call is answered;
+// afterwards, and on a nil Call, the error is [ErrNoCall].
 func (c *Call) Credential(name string) (*secrets.Credential, error) {
 	if c == nil {
 		return nil, fmt.Errorf("credential %q: %w", name, ErrNoCall)
@@ -97,6 +98,9 @@ func (c *Call) Credential(name string) (*secrets.Credential, error) {
 	defer c.mu.Unlock()
 	if c.over {
 		return nil, fmt.Errorf("credential %q: %w: it has been answered", name, ErrNoCall)
+	}
+	if c.returned {
+		return nil, fmt.Errorf("credential %q: %w: its handler has returned", name, ErrNoCall)
 	}
 	cred, ok := c.credentials[name]
 	if !ok {
@@ -137,6 +141,12 @@ func (c *Call) lend(credentials map[string]*secrets.Credential) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.over {
-		c.credentials = credentials
+		c.credentials, c.returned = credentials, false
 	}
+}
+
+func (c *Call) takeBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.credentials, c.returned = nil, true
 }

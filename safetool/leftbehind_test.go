@@ -90,3 +90,34 @@ func TestAContextThatPanicsNeverKeepsASlot(t *testing.T) {
 		}
 	}
 }
+
+// What has been given back may be revoked at any moment: middleware gets it from the call
+// neither after the handler nor between two of its tries, each of which has it.
+func TestNobodyGetsACredentialThatHasBeenGivenBack(t *testing.T) {
+	t.Parallel()
+	server, _, policy := withSecret(t, func(o *safetool.Options) {
+		o.Middleware = []safetool.Middleware{func(next safetool.Handler) safetool.Handler {
+			return func(ctx context.Context, c *safetool.Call) (res *safetool.Result, err error) {
+				for range 2 {
+					res, err = next(ctx, c)
+					if _, err := c.Credential("key"); !errors.Is(err, safetool.ErrNoCall) {
+						t.Errorf("after the handler: %v", err)
+					}
+				}
+				return res, err
+			}
+		}}
+	})
+	ran := 0
+	safetool.AddTool(server, &mcp.Tool{Name: "act"}, policy,
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			ran++
+			if lent(ctx, t) != issued {
+				t.Error("the handler has no credential")
+			}
+			return nil, nil, nil
+		})
+	if res := call(t, safetooltest.NewClient(t, server), "act", nil); res.IsError || ran != 2 {
+		t.Errorf("ran %d times, answered %s", ran, dump(res))
+	}
+}

@@ -173,7 +173,11 @@ func (p *pass) prepare(ctx context.Context) error {
 }
 
 // giveBack says that the handler has returned, and so needs its credentials no more.
+// Nobody gets them any more by its call either: they may be revoked from now on.
 func (p *pass) giveBack() {
+	if len(p.lent) > 0 {
+		p.call.takeBack()
+	}
 	for _, c := range p.lent {
 		p.server.options.Secrets.Release(c)
 	}
