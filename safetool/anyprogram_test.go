@@ -131,7 +131,7 @@ func (d *dice) around(next Handler) Handler {
 		case 2:
 			_, _ = next(ctx, c)
 		case 3:
-			return next(nil, c) //nolint:staticcheck // no context at all
+			return next(nil, c)
 		case 4:
 			return next(context.Background(), c)
 		case 5:

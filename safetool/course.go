@@ -27,7 +27,6 @@ type course struct {
 	held    bool  // slots are taken
 	working bool  // the pass's own goroutine runs code of the program's
 	parts   int   // handler's parts that run, on whatever goroutine
-	closing bool  // its own goroutine waits for them
 	over    bool  // none may begin any more
 	exited  bool  // one of them ended its goroutine
 	left    stage // what ran on when nobody waited for it any more, if anything
@@ -62,7 +61,7 @@ func (p *pass) tick() {
 	case p.stage == stageOver:
 	case left > 0:
 		p.timer.Reset(min(left, p.feature.limits.Timeout)) // after recording comes what has less time
-	case p.closing && p.left == 0 && p.stage != stageIntent:
+	case p.over && p.parts > 0 && p.left == 0 && p.stage != stageIntent: // close waits for them
 		p.leave()
 		p.reach(stageAfter, time.Now())
 		p.timer.Reset(time.Until(p.deadline))
@@ -218,10 +217,8 @@ func (p *pass) close(err error) error {
 	defer p.mu.Unlock()
 	p.over = true
 	for p.parts > 0 && p.left == 0 {
-		p.closing = true
 		p.changed.Wait()
 	}
-	p.closing = false
 	if p.stage < stageAfter {
 		p.reach(stageAfter, time.Now())
 	}

@@ -82,7 +82,7 @@ func TestMiddlewareThatTriesForEverHoldsNoCaller(t *testing.T) {
 func TestAContextThatPanicsNeverKeepsASlot(t *testing.T) {
 	t.Parallel()
 	client, _ := around(t, func(next safetool.Handler) safetool.Handler {
-		return func(_ context.Context, c *safetool.Call) (*safetool.Result, error) { return next(nil, c) } //nolint:staticcheck // the point
+		return func(_ context.Context, c *safetool.Call) (*safetool.Result, error) { return next(nil, c) }
 	}, func(context.Context) error { return nil })
 	for range 2 {
 		if text := dump(call(t, client, "act", nil)); !strings.Contains(text, safetool.CodeInternal) {
