@@ -138,9 +138,13 @@ func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) 
 	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, seen.raw, p.feature.rules)
 	p.call.leaks.add("the record", p.server.redactEvent(e)...)
 	ctx = context.WithoutCancel(ctx)
-	err := errors.Join(p.recordLeaks(ctx, seen, v), p.server.recordOnce(ctx, e))
-	if err == nil || (v != nil && v.refused != nil && !seen.intended) {
-		return nil // a refusal stands whether or not it could be recorded
+	stands := v != nil && v.refused != nil && !seen.intended // a refusal does, whether or not it could be recorded
+	err := p.recordLeaks(ctx, seen, v)
+	if err != nil && !stands {
+		e.Outcome.Status, e.Outcome.Code = audit.StatusWithheld, CodeOutcomeUnrecorded
+	}
+	if err = errors.Join(err, p.server.recordOnce(ctx, e)); err == nil || stands {
+		return nil
 	}
 	return withheld()
 }

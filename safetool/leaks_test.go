@@ -399,3 +399,27 @@ func TestARefusalThatLeaksIsNeverACallThatWasCarriedOut(t *testing.T) {
 		t.Errorf("recorded %+v", last)
 	}
 }
+
+// Where the notice of a leak cannot be recorded the answer is withheld, and its outcome on
+// record says so.
+func TestAnAnswerWhoseLeakIsUnrecordedIsNeverOnRecordAsSent(t *testing.T) {
+	t.Parallel()
+	trail := &safetooltest.Recorder{Fail: func(e audit.Event) error {
+		if e.Decision.Rule == "leak" {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}}
+	server, _, policy := withSecret(t, func(o *safetool.Options) { o.Audit = trail })
+	safetool.AddTool(server, &mcp.Tool{Name: "leaky"}, policy,
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			return nil, map[string]any{"key": lent(ctx, t)}, nil
+		})
+	res := call(t, safetooltest.NewClient(t, server), "leaky", nil)
+	if text := dump(res); !strings.Contains(text, safetool.CodeOutcomeUnrecorded) {
+		t.Errorf("answered %s", text)
+	}
+	if got := phases(trail.Calls()); got != "intent: outcome:withheld" {
+		t.Errorf("recorded %s", got)
+	}
+}
