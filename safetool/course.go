@@ -10,7 +10,7 @@ import (
 
 // A course is how far a pass has come, and who speaks for it: its own goroutine, if
 // that reaches the end in time, or else the one that waits for it, to which ending
-// then says why. Whoever sets the stage to decided has decided, once.
+// then says why. Whoever takes the stage past stageAfter has decided, once.
 type course struct {
 	inside sync.Mutex // held while the handler's part runs: one at a time
 
@@ -18,6 +18,7 @@ type course struct {
 	changed  sync.Cond // a part has ended, or was left behind
 	stage    stage
 	deadline time.Time // of the stage
+	last     time.Time // of all stages before the outcome, once a handler's part has come to its intent
 	timer    *time.Timer
 	done     sync.WaitGroup // what the one that answers waits for
 	answered sync.WaitGroup // what a late end waits for
@@ -26,53 +27,16 @@ type course struct {
 	held    bool  // slots are taken
 	working bool  // the pass's own goroutine runs code of the program's
 	parts   int   // handler's parts that run, on whatever goroutine
-	closing bool  // its own goroutine waits for them
 	over    bool  // none may begin any more
 	exited  bool  // one of them ended its goroutine
-	left    bool  // something of it runs on although its caller is being answered
-	lefts   stage // and that is what it was at
-	owed    bool  // the log is to learn that it has ended
-	told    bool  // and somebody is telling it
+	left    stage // what ran on when nobody waited for it any more, if anything
+	told    bool  // somebody is telling the log that it has ended
 	failure error // of the last part
-}
-
-// The stages of a pass. Each of those with a deadline may take the timeout of the
-// policy.
-type stage int32
-
-const (
-	stageBefore  stage = iota // the guards, and middleware
-	stageIntent               // the intent is being recorded: the log has a bound of its own
-	stageHandler              // credentials and the handler
-	stageAfter                // middleware again, and what makes the answer
-	stageDecided              // how it ended can no longer change
-)
-
-// timedOut is what to say of a pass that is given up at this stage.
-func (s stage) timedOut() error {
-	switch s {
-	case stageBefore:
-		return fmt.Errorf("%w: what comes before the handler", errTimedOut)
-	case stageAfter:
-		return fmt.Errorf("%w: what comes after the handler", errTimedOut)
-	}
-	return fmt.Errorf("%w: the handler", errTimedOut)
-}
-
-// late is what to say of a pass that was given up at this stage and has ended.
-func (s stage) late() string {
-	switch s {
-	case stageBefore:
-		return "what comes before the handler returned after its caller had been answered; the handler was not called"
-	case stageAfter:
-		return "what comes after the handler returned after its caller had been answered; what it made went to nobody"
-	}
-	return "the handler returned after its caller had been answered; what it returned went to nobody"
 }
 
 var (
 	errGoexit    = errors.New("the program's code ended its goroutine without returning (runtime.Goexit)")
-	errUnsettled = errors.New("the recorder ended its goroutine")
+	errUnsettled = errors.New("the recorder did not return")
 	errTooLate   = fmt.Errorf("%w: it was answered before its handler was called", ErrNoCall)
 )
 
@@ -84,54 +48,71 @@ func (p *pass) begin() {
 	p.working = true
 	p.done.Add(1)
 	p.answered.Add(1)
-	p.deadline = p.begun.Add(p.feature.limits.Timeout)
+	p.stage, p.deadline = stageBefore, p.begun.Add(p.feature.limits.Timeout)
 	p.timer = time.AfterFunc(p.feature.limits.Timeout, p.tick)
 }
 
-// tick gives a pass up whose time is over, or what it waits for at its end.
+// tick gives up what has had its time: the parts that the pass waits for at its end, or
+// the pass.
 func (p *pass) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	left := time.Until(p.deadline)
-	switch {
-	case p.stage == stageDecided:
-	case p.stage == stageIntent:
-		p.timer.Reset(p.feature.limits.Timeout)
+	switch left := time.Until(p.deadline); {
+	case p.stage == stageOver:
 	case left > 0:
-		p.timer.Reset(left)
-	case p.closing:
+		p.timer.Reset(min(left, p.feature.limits.Timeout)) // after recording comes what has less time
+	case p.over && p.parts > 0 && p.left == 0 && p.stage != stageIntent: // close waits for them
 		p.leave()
-		p.closing = false
-		p.changed.Broadcast()
+		p.reach(stageAfter, time.Now())
+		p.timer.Reset(time.Until(p.deadline))
 	default:
 		p.leave()
-		if p.exited {
-			p.decide(errGoexit)
-		} else {
-			p.decide(p.stage.timedOut())
-		}
+		p.decide(stageOver, p.givenUp())
 		p.done.Done()
 	}
 }
 
-// leave counts what runs on as something that a shutdown waits for. Its caller has the
-// lock, as those of the next two.
+// givenUp is why a pass has no end of its own. Its caller has the lock, as those of the
+// next four.
+func (p *pass) givenUp() error {
+	switch {
+	case p.stage == stageIntent && !p.intended:
+		return unrecordable(errUnsettled)
+	case p.stage == stageIntent || p.stage == stageOutcome:
+		return errUnsettled
+	case p.exited:
+		return errGoexit
+	}
+	return p.stage.timedOut()
+}
+
+// reach begins a stage now, with its time.
+func (p *pass) reach(s stage, now time.Time) {
+	p.stage, p.deadline = s, now.Add(p.feature.limits.Timeout)
+	if !p.last.IsZero() && p.last.Before(p.deadline) {
+		p.deadline = p.last
+	}
+}
+
+// leave counts what runs on as something that a shutdown waits for.
 func (p *pass) leave() {
-	p.server.running.Begin()
-	p.left, p.lefts = true, p.stage
+	if p.left == 0 {
+		p.server.running.Begin()
+	}
+	p.left = p.stage
+	p.changed.Broadcast()
 }
 
 // decide ends the pass: nothing of it may begin, and who kept its context gets nothing
 // by it any more. A nil ending is its own.
-func (p *pass) decide(ending error) {
-	p.stage, p.over, p.ending = stageDecided, true, ending
-	p.timer.Stop()
+func (p *pass) decide(s stage, ending error) {
+	p.stage, p.over, p.ending = s, true, ending
 	p.call.end()
 }
 
-// gone frees the slots and gives the credentials back once nothing of the program's runs
-// for the pass, and says whether that outlived the answer.
-func (p *pass) gone() (late bool) {
+// free gives slots and credentials back once nothing of the program's runs for the pass,
+// and says whether that is so.
+func (p *pass) free() bool {
 	if p.working || p.parts > 0 {
 		return false
 	}
@@ -141,9 +122,16 @@ func (p *pass) gone() (late bool) {
 		p.server.callerSlots.Release(p.caller.Principal.ID)
 		p.feature.running.Release()
 	}
-	late = p.left && !p.told
-	p.told = p.left
-	return late
+	return true
+}
+
+// gone is free for what ends, and says whether the log is to learn of that from it.
+func (p *pass) gone() (late bool) {
+	if !p.free() || p.left == 0 || p.told {
+		return false
+	}
+	p.told = true
+	return true
 }
 
 // join begins a handler's part.
@@ -166,7 +154,7 @@ func (p *pass) part(returned bool, err error) {
 	}
 	p.failure = err
 	if p.stage < stageAfter {
-		p.reach(stageAfter)
+		p.reach(stageAfter, time.Now())
 	}
 	p.changed.Broadcast()
 	late := p.gone()
@@ -176,41 +164,48 @@ func (p *pass) part(returned bool, err error) {
 	}
 }
 
-// reach begins a stage, with its time. Its caller has the lock.
-func (p *pass) reach(s stage) {
-	p.stage, p.deadline = s, time.Now().Add(p.feature.limits.Timeout)
-}
-
-// mayIntend says whether the intent may be recorded, and stops the clock for it.
+// mayIntend says whether the intent may be recorded, which takes none of the handler's
+// time.
 func (p *pass) mayIntend() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage == stageDecided || p.left {
+	now := time.Now()
+	switch {
+	case p.stage >= stageOutcome || p.left != 0:
 		return errTooLate
+	case now.After(p.deadline):
+		return p.stage.timedOut()
 	}
-	p.stage = stageIntent
+	p.stage, p.deadline = stageIntent, now.Add(recorderTimeout)
 	return nil
 }
 
 // recorded says whether the intent is on record, and returns until when the handler may
-// take.
-func (p *pass) recorded(intended bool) (until time.Time) {
+// take. Where middleware calls it again, all of its parts share the time of one.
+func (p *pass) recorded(intended bool) (until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if intended {
-		p.intended = true
-		p.reach(stageHandler)
-	} else {
-		p.reach(stageBefore)
+	p.intended = p.intended || intended
+	if p.stage != stageIntent {
+		return until, errTooLate
 	}
-	return p.deadline
+	now := time.Now()
+	if p.last.IsZero() {
+		p.last = now.Add(2 * p.feature.limits.Timeout)
+	}
+	if intended {
+		p.reach(stageHandler, now)
+	} else {
+		p.reach(stageBefore, now)
+	}
+	return p.deadline, nil
 }
 
 // wanted says whether to go on: not where somebody else has spoken for the pass.
 func (p *pass) wanted() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage == stageDecided || p.left {
+	if p.stage >= stageOutcome || p.left != 0 {
 		return errTooLate
 	}
 	return nil
@@ -222,13 +217,11 @@ func (p *pass) close(err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	for p.parts > 0 && !p.left {
-		p.closing = true
+	for p.parts > 0 && p.left == 0 {
 		p.changed.Wait()
 	}
-	p.closing = false
 	if p.stage < stageAfter {
-		p.reach(stageAfter)
+		p.reach(stageAfter, time.Now())
 	}
 	p.call.end()
 	if p.exited { // whatever middleware made of it
@@ -241,31 +234,33 @@ func (p *pass) close(err error) error {
 func (p *pass) own() (seen facts, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage == stageDecided {
+	if p.stage >= stageOutcome {
 		return p.facts, false
 	}
-	p.decide(nil)
+	p.decide(stageOutcome, nil)
+	p.deadline = time.Now().Add(recorderTimeout)
 	p.working = false
-	p.owed = p.gone()
+	p.free()
 	return p.facts, true
 }
 
 // finish is the last that the pass's own goroutine does, however it ends: where it
 // decided and what it decided is settled, where it was to decide and cannot any more,
-// or where somebody else has decided.
+// or where it was given up.
 func (p *pass) finish(settled bool, err error) {
 	p.mu.Lock()
-	givenUp := p.stage == stageDecided && p.working
+	p.timer.Stop()
+	waited := p.stage != stageOver
 	switch {
-	case givenUp:
-	case p.stage != stageDecided:
-		p.decide(err)
+	case !waited:
+	case p.stage != stageOutcome:
+		p.decide(stageOver, err)
 	case !settled:
-		p.ending = errUnsettled
+		p.ending = p.givenUp()
 	}
-	p.working = false
-	late := p.gone() || p.owed
-	if !givenUp {
+	p.stage, p.working = stageOver, false
+	late := p.gone()
+	if waited {
 		err = p.failure // what is late is a part
 		p.done.Done()
 	}

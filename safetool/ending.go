@@ -27,15 +27,18 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	defer p.server.running.End()
 	p.begin()
 	defer p.answered.Done()
-	var made ending[R]
+	own := new(ending[R])
 	go func() {
 		makeRoom()
-		conduct(ctx, p, work, clean, &made)
+		conduct(ctx, p, work, clean, own)
 	}()
 	seen, unmade := p.ended()
 	p.flight.call = seen.callID
-	if unmade != nil {
-		made = ending[R]{v: p.speakFor(ctx, &seen, unmade)}
+	var made ending[R]
+	if unmade == nil {
+		made = *own
+	} else { // what its own goroutine still makes goes to nobody
+		made.v = p.speakFor(ctx, &seen, unmade)
 	}
 	p.asked = made.asks
 	if v := made.v; v != nil && v.problem != nil {
@@ -92,13 +95,13 @@ func conduct[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 
 // speakFor records and returns the outcome of a pass whose own goroutine cannot.
 func (p *pass) speakFor(ctx context.Context, seen *facts, unmade error) *verdict {
-	if errors.Is(unmade, errUnsettled) {
-		return withheld()
-	}
 	explained := p.server.explain(ctx, unmade)
+	if errors.Is(unmade, errUnsettled) { // the recorder still has an event of the call's, or has failed over it
+		return &explained
+	}
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
 	v := p.withoutSecrets(&explained, cleaner, seen.callID)
-	unrecorded, err := apart(func() (*verdict, error) { return p.settle(ctx, seen, v, cleaner), nil })
+	unrecorded, err := apartFor(recorderTimeout, func() (*verdict, error) { return p.settle(ctx, seen, v, cleaner), nil })
 	switch {
 	case err != nil:
 		return withheld()
@@ -135,9 +138,13 @@ func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) 
 	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, seen.raw, p.feature.rules)
 	p.call.leaks.add("the record", p.server.redactEvent(e)...)
 	ctx = context.WithoutCancel(ctx)
-	err := errors.Join(p.recordLeaks(ctx, seen, v), p.server.recordOnce(ctx, e))
-	if err == nil || (v != nil && !seen.intended) {
-		return nil // a refusal stands whether or not it could be recorded
+	stands := v != nil && v.refused != nil && !seen.intended // a refusal does, whether or not it could be recorded
+	err := p.recordLeaks(ctx, seen, v)
+	if err != nil && !stands {
+		e.Outcome.Status, e.Outcome.Code = audit.StatusWithheld, CodeOutcomeUnrecorded
+	}
+	if err = errors.Join(err, p.server.recordOnce(ctx, e)); err == nil || stands {
+		return nil
 	}
 	return withheld()
 }

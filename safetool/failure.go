@@ -93,6 +93,15 @@ func (s *Server) explain(ctx context.Context, err error) verdict {
 	return v
 }
 
+// explainApart is explain where nothing may end the goroutine.
+func (s *Server) explainApart(ctx context.Context, err error) verdict {
+	v, failed := apart(func() (verdict, error) { return s.verdictOn(ctx, err), nil })
+	if failed != nil {
+		return s.verdictOn(ctx, failed)
+	}
+	return v
+}
+
 // verdictOn is explain for an error that can be asked what it is. Nothing but a
 // problem, words given to Say, a bare protocol error, and what the program's own
 // Explain returns ever comes from the error itself.
@@ -117,6 +126,8 @@ func (s *Server) verdictOn(ctx context.Context, err error) verdict {
 		return verdict{status: audit.StatusPanic, code: CodeInternal, problem: internalProblem(), cause: errorText(err), stack: string(encoder.Stack)}
 	case errors.Is(err, errGoexit):
 		return verdict{status: audit.StatusPanic, code: CodeInternal, problem: internalProblem(), cause: errorText(err)}
+	case errors.Is(err, errUnsettled):
+		return *withheld()
 	case errors.Is(err, errTimedOut):
 		return verdict{status: audit.StatusTimeout, code: CodeTimeout, problem: timeoutProblem(), cause: errorText(err)}
 	}

@@ -1,5 +1,7 @@
 package safetool
 
+import "time"
+
 // What runs code of the program's so that nothing it does ends the goroutine that has
 // to answer.
 
@@ -16,7 +18,11 @@ func shielded[T any](f func() (T, error)) (res T, err error) {
 
 // apart runs f on a goroutine of its own and waits for it. A panic of f, and the end of
 // its goroutine, are errors.
-func apart[T any](f func() (T, error)) (T, error) {
+func apart[T any](f func() (T, error)) (T, error) { return apartFor(0, f) }
+
+// apartFor is apart that waits for a while at most, unless that is zero. What f does
+// afterwards goes to nobody.
+func apartFor[T any](most time.Duration, f func() (T, error)) (T, error) {
 	type returned struct {
 		res T
 		err error
@@ -27,8 +33,17 @@ func apart[T any](f func() (T, error)) (T, error) {
 		defer func() { done <- r }() // by itself: whatever ends the goroutine
 		r.res, r.err = shielded(f)
 	}()
-	r := <-done
-	return r.res, r.err
+	var over <-chan time.Time
+	if most > 0 {
+		over = time.After(most)
+	}
+	select {
+	case r := <-done:
+		return r.res, r.err
+	case <-over:
+		var none T
+		return none, errUnsettled
+	}
 }
 
 // room is what the stack of a pass grows to at once. It would get there in steps, each

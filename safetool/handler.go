@@ -17,7 +17,7 @@ type Handler func(context.Context, *Call) (*Result, error)
 // recorded like any other. Calling next after returning is refused. A handler that
 // does not return in time is answered for: what next returns afterwards, and what the
 // middleware makes of it, goes to nobody. Middleware itself has as long before the
-// handler, and after it, as the handler has.
+// handler, and after it, as the handler has; it may call next again within that time.
 //
 //	func timed(next safetool.Handler) safetool.Handler {
 //		return func(ctx context.Context, call *safetool.Call) (*safetool.Result, error) {

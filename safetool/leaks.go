@@ -145,3 +145,11 @@ func withheldProblem() *Problem {
 		Hint:    "Do not simply repeat it: check the effect first. Whoever runs this server finds which secret it was by the reference.",
 	}
 }
+
+func withheldRefusal() *Problem {
+	return &Problem{
+		Code: CodeSecretWithheld, Category: CategoryPolicy,
+		Message: "The call was refused, in words that held a secret of this server and are withheld.",
+		Hint:    "Whoever runs this server finds why, and which secret it was, by the reference.",
+	}
+}

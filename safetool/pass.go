@@ -24,9 +24,9 @@ type pass struct {
 	feature *feature
 	call    *Call
 	begun   time.Time
-	round   *state // the state that this round continues, nil in the first
-	asks    bool   // it ends in a question to the user
-	lent    map[string]*secrets.Credential
+	round   *state                // the state that this round continues, nil in the first
+	asks    bool                  // it ends in a question to the user
+	lent    []*secrets.Credential // to be given back, those of each time that middleware calls the handler
 }
 
 // withoutSecrets makes a verdict fit to leave. Where the policy says so, an answer that
@@ -41,6 +41,9 @@ func (p *pass) withoutSecrets(v *verdict, c *cleaner, callID string) *verdict {
 	p.call.leaks.add("the answer", c.redacted...)
 	if len(c.redacted) == 0 || p.feature.policy.Leaks != RefuseLeaks {
 		return v
+	}
+	if v != nil && v.refused != nil {
+		return &verdict{status: v.status, code: CodeSecretWithheld, problem: withheldRefusal(), refused: v.refused, cause: v.cause}
 	}
 	withheld := &verdict{status: audit.StatusWithheld, code: CodeSecretWithheld, problem: c.problem(withheldProblem(), callID)}
 	if v != nil {
@@ -148,9 +151,7 @@ func (p *pass) prepare(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return nil
 	}
-	p.giveBack() // of a handler that middleware calls once more
 	issued := make(map[string]*secrets.Credential, len(wanted))
-	p.lent = issued // also where one of several fails
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		who := &p.caller.Principal
 		c, err := p.server.options.Secrets.Acquire(ctx, secrets.Request{
@@ -159,7 +160,7 @@ func (p *pass) prepare(ctx context.Context) error {
 		if err != nil {
 			return &refusal{by: "secrets", rule: name, effect: audit.EffectDeny, cause: err, problem: noCredentials(p.feature.name, err)}
 		}
-		issued[name] = c
+		issued[name], p.lent = c, append(p.lent, c)
 		origin := c.Origin()
 		p.issued(audit.Credential{
 			Name: name, Binding: wanted[name].String(), Version: c.Version(), Expires: c.Expires(),

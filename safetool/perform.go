@@ -17,12 +17,13 @@ func perform[A any](ctx context.Context, p *pass, handler func(context.Context) 
 	if err := p.join(); err != nil {
 		return answer, err
 	}
-	if CallFrom(ctx) != p.call { // middleware may have gone on with a context of its own
-		ctx = withCall(ctx, p.call)
-	}
 	returned := false
 	defer func() { p.part(returned, err) }() // by itself: whatever ends the goroutine
 	answer, err = shielded(func() (none A, _ error) {
+		ctx := ctx
+		if CallFrom(ctx) != p.call { // middleware may have gone on with a context of its own
+			ctx = withCall(ctx, p.call)
+		}
 		if err := p.approve(); err != nil {
 			return none, err
 		}
@@ -52,17 +53,27 @@ func (p *pass) intend(ctx context.Context) (until time.Time, err error) {
 		return until, err
 	}
 	intended := false
-	defer func() { until = p.recorded(intended) }()
+	defer func() {
+		var late error
+		if until, late = p.recorded(intended); err == nil {
+			err = late
+		}
+	}()
 	e := p.event(audit.PhaseIntent)
 	e.Call, e.Args, e.Decision = p.callID, p.args, p.decision
 	if err := p.server.recordOnce(ctx, e); err != nil {
 		if ctx.Err() != nil {
 			return until, fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))
 		}
-		return until, &refusal{by: "audit", rule: "intent", effect: audit.EffectDeny, problem: auditProblem(), cause: err}
+		return until, unrecordable(err)
 	}
 	intended = true
 	return until, nil
+}
+
+// unrecordable is how a call is refused whose intent cannot be recorded.
+func unrecordable(cause error) *refusal {
+	return &refusal{by: "audit", rule: "intent", effect: audit.EffectDeny, problem: auditProblem(), cause: cause}
 }
 
 // orTimeout calls an error what it is when the handler gave up because its time
@@ -74,16 +85,24 @@ func (p *pass) orTimeout(ctx context.Context, err error) error {
 	return err
 }
 
-// recordLate records that what outlived the answer has ended.
+// recordLate records that what outlived the answer has ended. Where that is the recorder,
+// with the intent, nothing has been recorded yet of how the call ended.
 func (p *pass) recordLate(ctx context.Context, err error) {
 	e := &audit.Event{
 		Phase: audit.PhaseNotice, Call: p.call.id, MCP: p.mcp, Trace: p.trace, Caller: auditCaller(p.caller),
 		Duration: time.Since(p.begun),
-		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: p.lefts.late()},
+		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: p.left.late()},
 		Outcome:  audit.Outcome{Status: audit.StatusOK},
 	}
+	if p.left == stageIntent {
+		err = p.ending
+		e.Phase, e.Args, e.Decision = audit.PhaseRefused, p.args, audit.Decision{Effect: audit.EffectDeny, By: "audit", Rule: "intent"}
+		if p.intended {
+			e.Phase = audit.PhaseOutcome
+		}
+	}
 	if err != nil {
-		v := p.server.explain(ctx, err)
+		v := p.server.explainApart(ctx, err)
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: withoutArguments(v.cause, p.raw, p.feature.rules), Stack: v.stack}
 	}
 	_ = p.server.recordDetached(ctx, e) // logged by record; there is nobody left to tell

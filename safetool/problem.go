@@ -34,7 +34,7 @@ const (
 	CodeApprovalRequired       = "approval_required"       // a person must approve, and nobody can be asked
 	CodeAuditUnavailable       = "audit_unavailable"       // no record, no call
 	CodeOutcomeUnrecorded      = "outcome_unrecorded"      // it ran, but its outcome could not be recorded
-	CodeSecretWithheld         = "secret_withheld"         // it ran, but its answer held an issued secret; see [RefuseLeaks]
+	CodeSecretWithheld         = "secret_withheld"         // the answer, or the words of a refusal, held an issued secret; see [RefuseLeaks]
 	CodeCredentialsUnavailable = "credentials_unavailable" // a credential of the policy could not be had
 	CodeSourceUnavailable      = "source_unavailable"      // the source of an allowlist could not be read
 	CodeTimeout                = "timeout"                 // the handler took too long

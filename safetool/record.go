@@ -45,12 +45,19 @@ func (s *Server) recordOnce(ctx context.Context, e *audit.Event) error {
 
 // recordDetached records what has been decided, whatever became of the caller.
 func (s *Server) recordDetached(ctx context.Context, e *audit.Event) error {
-	return s.record(context.WithoutCancel(ctx), e)
+	return s.recordApart(context.WithoutCancel(ctx), e)
+}
+
+// recordApart is record where the goroutine is not one of a pass: it goes on whatever the
+// recorder does.
+func (s *Server) recordApart(ctx context.Context, e *audit.Event) error {
+	_, err := apartFor(recorderTimeout, func() (struct{}, error) { return struct{}{}, s.record(ctx, e) })
+	return err
 }
 
 // notice records an event that belongs to no call.
 func (s *Server) notice(ctx context.Context, by, rule, reason string) error {
-	return s.record(ctx, &audit.Event{
+	return s.recordApart(ctx, &audit.Event{
 		Phase:    audit.PhaseNotice,
 		Decision: audit.Decision{By: by, Rule: rule, Reason: reason},
 	})

@@ -230,6 +230,10 @@ func (s *Server) recordOptOuts() error {
 // time counts as one that does not record.
 const recordTimeout = 5 * time.Second
 
+// recorderTimeout bounds how long a recorder is waited for that does not keep to its
+// context: longer than it may take for the two events that an outcome can be.
+const recorderTimeout = 3 * recordTimeout
+
 func init() {
 	bridge.Open = func(server any) bridge.Gate {
 		s := server.(*Server) //nolint:forcetypeassert // serve and safetooltest pass nothing else
