@@ -11,8 +11,9 @@ import (
 func StartPair(t harness.T) (active, standby *Server) {
 	t.Helper()
 	program := Build(t)
-	active, standby = prepare(t, program, "a"), prepare(t, program, "b")
+	active = prepare(t, program, "a")
 	active.begin()
+	standby = prepare(t, program, "b") // not before: its port has to be free until it runs
 	standby.run()
 	standby.key, standby.RootToken = active.key, active.RootToken
 	standby.must(http.MethodPost, "sys/storage/raft/join", map[string]any{"leader_api_addr": active.Address}, nil)
