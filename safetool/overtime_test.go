@@ -2,6 +2,8 @@ package safetool_test
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -180,3 +182,30 @@ func TestAHandlerThatMiddlewareLeftBehindKeepsItsSlot(t *testing.T) {
 }
 
 type begunKey struct{}
+
+// A handler that logs a secret when its caller has been answered: the log of the program
+// is clean, and the audit log learns of it all the same.
+func TestALateLeakIsNeverUnnoticed(t *testing.T) {
+	t.Parallel()
+	server, trail, policy := withSecret(t, func(o *safetool.Options) { o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	policy.Limits = short().Limits
+	release := make(chan struct{})
+	safetool.AddTool(server, &mcp.Tool{Name: "late"}, policy,
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			v := lent(ctx, t)
+			<-release
+			safetool.CallFrom(ctx).Logger().Info(v)
+			return nil, nil, nil
+		})
+	call(t, safetooltest.NewClient(t, server), "late", nil)
+	close(release)
+	noticed := func() bool {
+		events := trail.Calls()
+		last := events[len(events)-1]
+		return last.Decision.Rule == "leak" && len(last.Credentials) == 1 && strings.Contains(last.Decision.Reason, "the log")
+	}
+	eventually(t, noticed, func() string { return phases(trail.Calls()) })
+	if got := phases(trail.Calls()); got != "intent: outcome:timeout notice:ok notice:" {
+		t.Errorf("recorded %s", got)
+	}
+}
