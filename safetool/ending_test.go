@@ -54,7 +54,7 @@ func lateError(t *testing.T, bomb func(), aside bool) {
 		}}
 	})
 	policy := open
-	policy.Limits = limit.Limits{Timeout: 20 * time.Millisecond, Concurrency: 1}
+	policy.Limits = limit.Limits{Timeout: 200 * time.Millisecond, Concurrency: 1}
 	release := make(chan struct{})
 	safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy,
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {

@@ -2,7 +2,6 @@ package safetool_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -187,25 +186,26 @@ type begunKey struct{}
 // is clean, and the audit log learns of it all the same.
 func TestALateLeakIsNeverUnnoticed(t *testing.T) {
 	t.Parallel()
-	server, trail, policy := withSecret(t, func(o *safetool.Options) { o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	server, trail, policy := withSecret(t, func(o *safetool.Options) { o.Logger = slog.New(slog.NewTextHandler(&noted{}, nil)) })
 	policy.Limits = short().Limits
-	release := make(chan struct{})
+	begun, release := make(chan struct{}, 1), make(chan struct{})
 	safetool.AddTool(server, &mcp.Tool{Name: "late"}, policy,
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
-			v := lent(ctx, t)
+			begun <- struct{}{}
 			<-release
-			safetool.CallFrom(ctx).Logger().Info(v)
+			safetool.CallFrom(ctx).Logger().Info(issued)
 			return nil, nil, nil
 		})
-	call(t, safetooltest.NewClient(t, server), "late", nil)
+	client := safetooltest.NewClient(t, server)
+	for len(begun) == 0 { // its time may be over before the handler begins
+		call(t, client, "late", nil)
+	}
 	close(release)
 	noticed := func() bool {
 		events := trail.Calls()
-		last := events[len(events)-1]
-		return last.Decision.Rule == "leak" && len(last.Credentials) == 1 && strings.Contains(last.Decision.Reason, "the log")
+		last, before := events[len(events)-1], events[len(events)-2]
+		return last.Decision.Rule == "leak" && len(last.Credentials) == 1 && strings.Contains(last.Decision.Reason, "the log") &&
+			before.Decision.Rule == "late_return" && before.Call == last.Call
 	}
 	eventually(t, noticed, func() string { return phases(trail.Calls()) })
-	if got := phases(trail.Calls()); got != "intent: outcome:timeout notice:ok notice:" {
-		t.Errorf("recorded %s", got)
-	}
 }
