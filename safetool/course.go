@@ -63,6 +63,7 @@ func (p *pass) tick() {
 		p.timer.Reset(min(left, p.feature.limits.Timeout)) // after recording comes what has less time
 	case p.over && p.parts > 0 && p.left == 0 && p.stage != stageIntent: // close waits for them
 		p.leave()
+		p.last = time.Time{} // they end here, and no other begins
 		p.reach(stageAfter, time.Now())
 		p.timer.Reset(time.Until(p.deadline))
 	default:

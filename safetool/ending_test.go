@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,15 +26,43 @@ import (
 
 func TestALateHandlersErrorNeverEndsTheProcess(t *testing.T) {
 	t.Parallel()
-	server, trail := newServer(t, nil)
+	for _, bomb := range []func(){func() { panic("the secret plan") }, runtime.Goexit} {
+		lateError(t, bomb, false)
+		lateError(t, bomb, true)
+	}
+}
+
+// lateError lets a handler return an error that does something when it is looked at, and
+// waits for the log to learn of it; aside, on a goroutine that middleware left behind.
+func lateError(t *testing.T, bomb func(), aside bool) {
+	t.Helper()
+	is := bomb
+	if aside { // nothing asks it what it is before it is late
+		is = func() {}
+	}
+	server, trail := newServer(t, func(o *safetool.Options) {
+		o.Middleware = []safetool.Middleware{func(next safetool.Handler) safetool.Handler {
+			return func(ctx context.Context, c *safetool.Call) (*safetool.Result, error) {
+				if !aside {
+					return next(ctx, c)
+				}
+				begun := make(chan struct{})
+				go func() { _, _ = next(context.WithValue(ctx, begunKey{}, begun), c) }()
+				<-begun
+				return nil, nil
+			}
+		}}
+	})
 	policy := open
-	policy.Limits = limit.Limits{Timeout: 20 * time.Millisecond, Concurrency: 1}
+	policy.Limits = limit.Limits{Timeout: 200 * time.Millisecond, Concurrency: 1}
 	release := make(chan struct{})
-	bomb := func() { panic("the secret plan") }
 	safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy,
-		func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			if begun, ok := ctx.Value(begunKey{}).(chan struct{}); ok {
+				close(begun)
+			}
 			<-release
-			return nil, nil, &hostileError{bomb, bomb}
+			return nil, nil, &hostileError{bomb, is}
 		})
 	client := safetooltest.NewClient(t, server)
 	call(t, client, "stuck", nil)
@@ -41,7 +70,7 @@ func TestALateHandlersErrorNeverEndsTheProcess(t *testing.T) {
 	eventually(t, func() bool {
 		events := trail.Calls()
 		last := events[len(events)-1]
-		return last.Decision.Rule == "late_return" && last.Outcome.Status == audit.StatusPanic
+		return last.Decision.Rule == "late_return" && last.Outcome.Status != audit.StatusOK
 	}, func() string { return phases(trail.Calls()) })
 	if text := dump(call(t, client, "stuck", nil)); strings.Contains(text, safetool.CodeBusy) {
 		t.Errorf("the slot was not given back: %s", text)

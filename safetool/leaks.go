@@ -78,7 +78,8 @@ func (l *leaks) close() bool {
 // mostLeaks bounds how many bindings one notice names.
 const mostLeaks = 32
 
-// notice is the event that tells of them, or nil where there are none.
+// notice is the event that tells of them, or nil where there are none. What is found
+// afterwards is another's.
 func (l *leaks) notice(e *audit.Event, done string) *audit.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,6 +98,7 @@ func (l *leaks) notice(e *audit.Event, done string) *audit.Event {
 	for _, b := range named {
 		e.Credentials = append(e.Credentials, audit.Credential{Binding: b})
 	}
+	l.bindings, l.places = nil, nil
 	return e
 }
 

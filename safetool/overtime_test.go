@@ -2,6 +2,7 @@ package safetool_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -180,3 +181,31 @@ func TestAHandlerThatMiddlewareLeftBehindKeepsItsSlot(t *testing.T) {
 }
 
 type begunKey struct{}
+
+// A handler that logs a secret when its caller has been answered: the log of the program
+// is clean, and the audit log learns of it all the same.
+func TestALateLeakIsNeverUnnoticed(t *testing.T) {
+	t.Parallel()
+	server, trail, policy := withSecret(t, func(o *safetool.Options) { o.Logger = slog.New(slog.NewTextHandler(&noted{}, nil)) })
+	policy.Limits = short().Limits
+	begun, release := make(chan struct{}, 1), make(chan struct{})
+	safetool.AddTool(server, &mcp.Tool{Name: "late"}, policy,
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ nothing) (*mcp.CallToolResult, any, error) {
+			begun <- struct{}{}
+			<-release
+			safetool.CallFrom(ctx).Logger().Info(issued)
+			return nil, nil, nil
+		})
+	client := safetooltest.NewClient(t, server)
+	for len(begun) == 0 { // its time may be over before the handler begins
+		call(t, client, "late", nil)
+	}
+	close(release)
+	noticed := func() bool {
+		events := trail.Calls()
+		last, before := events[len(events)-1], events[len(events)-2]
+		return last.Decision.Rule == "leak" && len(last.Credentials) == 1 && strings.Contains(last.Decision.Reason, "the log") &&
+			before.Decision.Rule == "late_return" && before.Call == last.Call
+	}
+	eventually(t, noticed, func() string { return phases(trail.Calls()) })
+}

@@ -94,6 +94,8 @@ func (p *pass) recordLate(ctx context.Context, err error) {
 		Decision: audit.Decision{By: "timeout", Rule: "late_return", Reason: p.left.late()},
 		Outcome:  audit.Outcome{Status: audit.StatusOK},
 	}
+	leaked := *e
+	leaked.Outcome = audit.Outcome{}
 	if p.left == stageIntent {
 		err = p.ending
 		e.Phase, e.Args, e.Decision = audit.PhaseRefused, p.args, audit.Decision{Effect: audit.EffectDeny, By: "audit", Rule: "intent"}
@@ -106,4 +108,7 @@ func (p *pass) recordLate(ctx context.Context, err error) {
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: withoutArguments(v.cause, p.raw, p.feature.rules), Stack: v.stack}
 	}
 	_ = p.server.recordDetached(ctx, e) // logged by record; there is nobody left to tell
+	if e := p.call.leaks.notice(&leaked, "were redacted"); e != nil {
+		_ = p.server.recordDetached(ctx, e)
+	}
 }
