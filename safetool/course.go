@@ -135,6 +135,14 @@ func (p *pass) gone() (late bool) {
 	return true
 }
 
+// runsOn says whether something of the pass outlives its answer, and has an end of its own
+// on record.
+func (p *pass) runsOn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left != 0 && !p.told
+}
+
 // join begins a handler's part.
 func (p *pass) join() error {
 	p.mu.Lock()

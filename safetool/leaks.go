@@ -67,11 +67,12 @@ func (l *leaks) add(place string, bindings ...string) bool {
 	return true
 }
 
-// close is called before they are told of. It reports whether there are any.
-func (l *leaks) close() bool {
+// close is called before they are told of, which is for the last time unless more is to
+// come. It reports whether there are any.
+func (l *leaks) close(more bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closed = true
+	l.closed = !more
 	return len(l.bindings) > 0
 }
 
@@ -105,7 +106,7 @@ func (l *leaks) notice(e *audit.Event, done string) *audit.Event {
 // recordLeaks puts on record what was found in what the call would have let out: one
 // notice, whatever it was. An outcome that cannot be explained is not sent.
 func (p *pass) recordLeaks(ctx context.Context, seen *facts, v *verdict) error {
-	if !p.call.leaks.close() {
+	if !p.call.leaks.close(p.runsOn()) {
 		return nil
 	}
 	done := "were redacted"

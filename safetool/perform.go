@@ -108,7 +108,7 @@ func (p *pass) recordLate(ctx context.Context, err error) {
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Cause: withoutArguments(v.cause, p.raw, p.feature.rules), Stack: v.stack}
 	}
 	_ = p.server.recordDetached(ctx, e) // logged by record; there is nobody left to tell
-	if e := p.call.leaks.notice(&leaked, "were redacted"); e != nil {
-		_ = p.server.recordDetached(ctx, e)
+	if p.call.leaks.close(false) {
+		_ = p.server.recordDetached(ctx, p.call.leaks.notice(&leaked, "were redacted"))
 	}
 }
