@@ -18,20 +18,18 @@ func Skip(raw []byte, at int) int {
 	case '"':
 		return skipString(raw, at)
 	case '{', '[':
-		depth := 0
-		for {
-			switch raw[at] {
-			case '"':
-				at = skipString(raw, at)
-				continue
-			case '{', '[':
+		for depth := 0; ; at++ {
+			switch kinds[raw[at]] {
+			case other:
+			case quote:
+				at = skipString(raw, at) - 1
+			case begin:
 				depth++
-			case '}', ']':
+			case end:
 				if depth--; depth == 0 {
 					return at + 1
 				}
 			}
-			at++
 		}
 	}
 	for at < len(raw) {
@@ -43,6 +41,17 @@ func Skip(raw []byte, at int) int {
 	}
 	return at
 }
+
+// kinds are what a byte outside of a string is: most are of the first, which a table
+// tells with one branch.
+var kinds = [256]uint8{'"': quote, '{': begin, '[': begin, '}': end, ']': end}
+
+const (
+	other uint8 = iota
+	quote
+	begin
+	end
+)
 
 func skipString(raw []byte, at int) int {
 	for at++; raw[at] != '"'; at++ {
