@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,7 +13,8 @@ import (
 )
 
 // as sends a request with the token of a tool, or the provider's own for "". Where Vault
-// denies it and the token turns out to have ended, it is sent once more with a new one.
+// refuses it and the token turns out to have ended, maybe while the request was under way,
+// it is sent once more with a new one.
 func (p *provider) as(ctx context.Context, tool, method, path string, body any) (*answer, *token, error) {
 	s, err := p.sessionOf(tool)
 	if err != nil {
@@ -24,7 +26,9 @@ func (p *provider) as(ctx context.Context, tool, method, path string, body any) 
 			return nil, nil, err
 		}
 		a, err := p.client.do(ctx, method, path, t.value, body)
-		if !denied(err) || again || !p.lost(ctx, s, t, err) {
+		_, refused := errors.AsType[*refusal](err)
+		ended := refused && t.over(s.now()) // what Vault then says is not of the request
+		if again || (!ended && (!denied(err) || !p.lost(ctx, s, t, err))) {
 			return a, t, err
 		}
 	}
