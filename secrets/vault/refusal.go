@@ -28,7 +28,7 @@ const (
 	gone               // what was asked for is not there, or not any more
 	notAllowed         // a database's configuration does not name the role
 	unsuitable         // a key is not of the kind that can do it
-	unrenewable        // a lease is there and cannot be extended
+	unrenewable        // a lease or a token is there and cannot be extended
 )
 
 // words are how Vault says it, to a status.
@@ -39,6 +39,8 @@ var words = []struct {
 }{
 	{http.StatusForbidden, "invalid token", tokenEnded},
 	{http.StatusForbidden, "invalid accessor", gone},
+	{http.StatusBadRequest, "token not found", tokenEnded}, // that which asks, to renew itself or to have a child
+	{http.StatusBadRequest, "parent token lookup failed", tokenEnded},
 	{http.StatusBadRequest, "invalid accessor", gone},
 	{http.StatusBadRequest, "lease not found", gone},
 	{http.StatusBadRequest, "lease expired", gone},
@@ -48,6 +50,7 @@ var words = []struct {
 	{http.StatusBadRequest, "not support", unsuitable},
 	{http.StatusBadRequest, "unsupported", unsuitable},
 	{http.StatusInternalServerError, "is not an allowed role", notAllowed},
+	{http.StatusInternalServerError, "past the max TTL", unrenewable},
 }
 
 // refused makes a refusal of an answer. What Vault said is looked at and not kept.
@@ -112,7 +115,7 @@ func (r *refusal) Is(target error) bool {
 // passing says that it may be over in a while. A redirect is one: a standby that cannot
 // hand a request on sends one, and the token is not taken to wherever it says.
 func (r *refusal) passing() bool {
-	return r.trouble() || (r.status >= 500 && r.reason != notAllowed)
+	return r.trouble() || (r.status >= 500 && r.reason != notAllowed && r.reason != unrenewable)
 }
 
 // trouble says that it is Vault itself that cannot work, and not an engine behind it.

@@ -27,8 +27,9 @@ func (p *provider) as(ctx context.Context, tool, method, path string, body any) 
 		}
 		a, err := p.client.do(ctx, method, path, t.value, body)
 		_, refused := errors.AsType[*refusal](err)
-		ended := refused && t.over(s.now()) // what Vault then says is not of the request
-		if again || (!ended && (!denied(err) || !p.lost(ctx, s, t, err))) {
+		over := refused && t.over(s.now()) // what Vault then says is not of the request
+		ended := over || ((denied(err) || why(err) == tokenEnded) && p.lost(ctx, s, t, err))
+		if again || !ended {
 			return a, t, err
 		}
 	}

@@ -13,10 +13,26 @@ import (
 	"github.com/safemcp/safemcp/secrets/vault"
 )
 
+// What Vault says of a token that has ended is no refusal of what it was asked, whichever
+// status it says it with, also where it ends sooner than it had said.
+func TestATokenThatEndsSoonerRefusesNothing(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{"parent token lookup failed: no parent found", "token not found"} {
+		endsUnderWay(t, 60, 0, said)
+	}
+}
+
 // A token that ends while a request is under way with it is no refusal of the login, of
 // the tool or of the value: it is asked for again with the next.
 func TestATokenThatEndsUnderWayRefusesNothing(t *testing.T) {
 	t.Parallel()
+	endsUnderWay(t, 1, 1100*time.Millisecond, "of this kind there is no other word")
+}
+
+// endsUnderWay has a tool's token asked for with one that ends meanwhile: it had so many
+// seconds, and Vault says so after a while.
+func endsUnderWay(t *testing.T, lifetime int, after time.Duration, said string) {
+	t.Helper()
 	var logins atomic.Int64
 	answer := func(w http.ResponseWriter, status int, v any) {
 		w.WriteHeader(status)
@@ -31,13 +47,13 @@ func TestATokenThatEndsUnderWayRefusesNothing(t *testing.T) {
 		switch path := r.URL.Path; {
 		case strings.HasSuffix(path, "/login"):
 			if logins.Add(1) == 1 {
-				answer(w, http.StatusOK, token("first", 1, "server"))
+				answer(w, http.StatusOK, token("first", lifetime, "server"))
 			} else {
 				answer(w, http.StatusOK, token("next", 60, "server"))
 			}
 		case strings.HasSuffix(path, "/create") && r.Header.Get("X-Vault-Token") == "hvs.of-the-test-first":
-			time.Sleep(1100 * time.Millisecond) // the token's only second is over
-			answer(w, http.StatusBadRequest, map[string]any{"errors": []string{"parent token lookup failed"}})
+			time.Sleep(after) // the token's only second is over
+			answer(w, http.StatusBadRequest, map[string]any{"errors": []string{said}})
 		case strings.HasSuffix(path, "/create"):
 			answer(w, http.StatusOK, token("tool", 60, "default", "tool-share"))
 		case strings.HasSuffix(path, "/share"):
