@@ -1,6 +1,7 @@
 package safetool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,8 +124,11 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	if err := s.wireSDK(impl); err != nil {
 		return nil, err
 	}
+	if err := s.recordOptOuts(); err != nil {
+		return s, err
+	}
 	s.options.Secrets.Watch(s.noticeOfSecrets)
-	return s, s.recordOptOuts()
+	return s, nil
 }
 
 // noticeOfSecrets records what happens to credentials between calls.
@@ -210,17 +214,22 @@ func (s *Server) ResourceUpdated(ctx context.Context, params *mcp.ResourceUpdate
 	return s.sdk.ResourceUpdated(ctx, params) //nolint:wrapcheck // the SDK says what it could not send
 }
 
+// optOuts is what those mean that have more to say than their name.
+var optOuts = map[string]string{
+	"InsecureObserve":     "rules on arguments and scopes are observed, not enforced",
+	"InsecureShortValues": "credentials may be too short to be redacted from what leaves",
+	"InsecurePlaintext":   "credentials travel unencrypted from their store",
+}
+
 func (s *Server) recordOptOuts() error {
-	for _, o := range []struct{ name, means, reason string }{
-		{"InsecureObserve", "rules on arguments and scopes are observed, not enforced", s.options.InsecureObserve},
-		{"InsecureShortValues", "credentials may be too short to be redacted from what leaves", s.options.Secrets.InsecureShortValues()},
-	} {
-		if o.reason == "" {
-			continue
-		}
-		s.log.Warn(o.means, "reason", o.reason)
-		if err := s.notice(context.Background(), o.name, "opt_out", o.reason); err != nil {
-			return fmt.Errorf("safetool: the opt-out %s could not be recorded: %w", o.name, err)
+	off := s.options.Secrets.OptOuts()
+	if s.options.InsecureObserve != "" {
+		off["InsecureObserve"] = s.options.InsecureObserve
+	}
+	for _, name := range slices.Sorted(maps.Keys(off)) {
+		s.log.Warn("a defence is off: "+cmp.Or(optOuts[name], name), "reason", off[name])
+		if err := s.notice(context.Background(), name, "opt_out", off[name]); err != nil {
+			return fmt.Errorf("safetool: the opt-out %s could not be recorded: %w", name, err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/safemcp/safemcp/secrets/scan"
@@ -37,8 +38,7 @@ type Options struct {
 	Stale time.Duration
 	// InsecureShortValues gives the reason why values of fewer than 8 bytes may be
 	// issued. From 4 bytes on they are looked for as they are, but not in base64;
-	// below that they are not redacted at all. [Broker.InsecureShortValues] returns
-	// the reason.
+	// below that they are not redacted at all. The reason is one of [Broker.OptOuts].
 	InsecureShortValues string
 	// Patterns find secrets that this broker did not issue by what they look like, see
 	// [scan.NewRules] and [scan.DefaultRules]. Nil looks for none.
@@ -64,7 +64,6 @@ type broker struct {
 	options  Options
 	watch    *scan.Set
 	slots    chan struct{}
-	now      func() time.Time
 	begun    time.Time
 	closing  chan struct{} // one Close at a time
 	leases   *leases
@@ -85,7 +84,7 @@ func NewBroker(provider Provider, o *Options) *Broker {
 		panic("secrets: NewBroker needs a Provider: agefile.Open gives one that needs nothing else")
 	}
 	b := &broker{
-		provider: provider, watch: scan.New(o.scan()), now: time.Now, begun: time.Now(),
+		provider: provider, watch: scan.New(o.scan()), begun: time.Now(),
 		slots: make(chan struct{}, outstanding), closing: make(chan struct{}, 1),
 		leases: &leases{held: map[lease]*holding{}, most: maxLeases}, cache: newCache(),
 		notices: notices{troubled: map[key]map[key]time.Duration{}},
@@ -133,9 +132,8 @@ func (b *Broker) Supports(binding Binding) error {
 // that it held, in the form of their bindings. Each is replaced by
 // "[redacted:NAME]", which fits into a JSON string. Package scan says in which forms a
 // value is found. What Options.Patterns find goes by "pattern:" and the ID of its rule.
-// Where values overlap the
-// whole goes under the name of the longest. JSON stays JSON: in the place of a
-// number the marker is a string.
+// Where values overlap the whole goes under the name of the longest. JSON stays JSON: in
+// the place of a number the marker is a string.
 //
 // Without a find it returns text itself and nil, and allocates nothing.
 func (b *Broker) Redact(text []byte) (clean []byte, found []string) {
@@ -162,13 +160,22 @@ func (b *Broker) Patterns() bool {
 	return in != nil && in.options.Patterns != nil
 }
 
-// InsecureShortValues returns the reason given in the options, and "" where short
-// values are refused: for a server that records which of its defences are off.
-func (b *Broker) InsecureShortValues() string {
-	if in := b.inner(); in != nil {
-		return in.options.InsecureShortValues
+// OptOuts returns which defences of the broker and of its provider are off, by the names
+// of their options, and why: package safetool records them. A provider that has a method
+// OptOuts() map[string]string says so of its own.
+func (b *Broker) OptOuts() map[string]string {
+	off := map[string]string{}
+	in := b.inner()
+	if in == nil {
+		return off
 	}
-	return ""
+	if says, ok := in.provider.(interface{ OptOuts() map[string]string }); ok {
+		maps.Copy(off, says.OptOuts())
+	}
+	if in.options.InsecureShortValues != "" {
+		off["InsecureShortValues"] = in.options.InsecureShortValues
+	}
+	return off
 }
 
 // Close ends every credential and revokes every credential that has an ID or an expiry and
@@ -192,7 +199,7 @@ func (b *Broker) Close(ctx context.Context) error {
 	}
 	defer func() { <-in.closing }()
 	in.keeper.end()
-	todo := in.leases.close(in.now()) // nothing is issued any more
+	todo := in.leases.close(time.Now()) // nothing is issued any more
 	for _, e := range in.cache.all() {
 		in.close(e)
 	}
@@ -218,7 +225,7 @@ func (b *Broker) Close(ctx context.Context) error {
 			return errors.Join(err, fmt.Errorf("secrets: closing while the provider is still issuing: %w", context.Cause(ctx)))
 		}
 	}
-	return in.revokeAll(ctx, in.leases.close(in.now()))
+	return in.revokeAll(ctx, in.leases.close(time.Now()))
 }
 
 // close ends what e has, for those who come and those who have it.

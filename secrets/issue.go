@@ -51,7 +51,7 @@ func (b *broker) obtain(ctx context.Context, request Request) (*Credential, erro
 func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, error) {
 	return b.ask(ctx, held.binding, func(ctx context.Context, deliver func(answered) bool) {
 		var c *Credential
-		b.leases.renewing(held, b.now())
+		b.leases.renewing(held, time.Now())
 		err := b.guard(held.binding, func() error {
 			var err error
 			c, err = b.provider.Renew(ctx, held)
@@ -64,7 +64,7 @@ func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, er
 		case err != nil:
 		case c == nil:
 			err = fmt.Errorf("secrets: the provider gave neither a renewed credential for %s nor an error", held.binding)
-		case c.binding != held.binding || !sameValues(c, held) || expired(c, b.now()):
+		case c.binding != held.binding || !sameValues(c, held) || expired(c, time.Now()):
 			err = fmt.Errorf("secrets: the provider renewed %s into something else", held.binding)
 		}
 		if err != nil {
@@ -77,12 +77,12 @@ func (b *broker) confirm(ctx context.Context, held *Credential) (*Credential, er
 			}
 			return
 		}
-		if b.leases.extend(c, b.now()) {
+		if b.leases.extend(c, time.Now()) {
 			deliver(answered{c, nil})
 			return
 		}
 		// It was forgotten meanwhile, for it seemed to have expired, and lives again.
-		if err := b.leases.hold(c, b.now()); err != nil {
+		if err := b.leases.hold(c, time.Now()); err != nil {
 			deliver(answered{nil, err})
 			b.discard(c, false)
 			return
@@ -135,7 +135,7 @@ func (b *broker) register(c *Credential) error {
 	label := c.binding.label()
 	until := c.expires
 	if until.IsZero() {
-		until = b.now().Add(watchStored)
+		until = time.Now().Add(watchStored)
 	}
 	var first error
 	for _, value := range c.values() {
@@ -156,10 +156,10 @@ func (b *broker) accept(binding Binding, c *Credential) error {
 		return fmt.Errorf("secrets: the provider gave a credential for %s where %s was asked for", c.binding, binding)
 	case c.empty():
 		return fmt.Errorf("secrets: the provider gave a credential for %s without a value", binding)
-	case expired(c, b.now()):
+	case expired(c, time.Now()):
 		return fmt.Errorf("secrets: the provider gave a credential for %s that has expired", binding)
 	}
-	return b.leases.hold(c, b.now())
+	return b.leases.hold(c, time.Now())
 }
 
 // guard calls f, which is the provider's code, and makes of a panic and of an

@@ -275,7 +275,7 @@ func TestNoBrokerIssuesNothing(t *testing.T) {
 		if text, found := b.RedactString(canary); text != canary || found != nil {
 			t.Errorf("%s: %s %v", name, text, found)
 		}
-		if err := b.Close(t.Context()); err != nil || b.InsecureShortValues() != "" {
+		if err := b.Close(t.Context()); err != nil || len(b.OptOuts()) != 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -16,7 +16,7 @@ func TestShortValuesNeedAReason(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if b.InsecureShortValues() != "the PIN of a device" {
+	if b.OptOuts()["InsecureShortValues"] != "the PIN of a device" {
 		t.Error("the reason is lost")
 	}
 	clean, found := b.RedactString("12345 xyz abcdefgh 1234 " + base64.StdEncoding.EncodeToString([]byte("12345")))

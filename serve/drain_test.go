@@ -21,8 +21,7 @@ import (
 func TestTenRunningCallsAreAnsweredOverHTTPAfterSIGTERM(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Log("Windows has no SIGTERM to send")
-		return
+		t.Skip("Windows has no SIGTERM to send")
 	}
 	const calls = 10
 	p := launched(t, httpEnv+"=1")

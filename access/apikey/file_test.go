@@ -61,8 +61,7 @@ func TestALinkToAStoreStaysOne(t *testing.T) {
 	create(t, s, ada)
 	link := filepath.Join(t.TempDir(), "link.json")
 	if err := os.Symlink(path, link); err != nil {
-		t.Logf("this system makes no links: %v", err)
-		return
+		t.Skipf("this system makes no links: %v", err)
 	}
 	linked := opened(t, link, c)
 	key, _ := create(t, linked, ada)

@@ -68,8 +68,7 @@ func TestADamagedOrForeignFileIsNeverWrittenOver(t *testing.T) {
 func TestFilesThatOthersCanReadAreRefused(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Log("Windows keeps permissions elsewhere")
-		return
+		t.Skip("Windows keeps permissions elsewhere")
 	}
 	path := filepath.Join(t.TempDir(), "secrets.age")
 	s := opened(t, path)
@@ -164,8 +163,7 @@ func TestALinkToAStoreStaysOne(t *testing.T) {
 	s := opened(t, path)
 	set(t, s, "a", "b", value)
 	if err := os.Symlink(path, link); err != nil {
-		t.Logf("this system makes no links: %v", err)
-		return
+		t.Skipf("this system makes no links: %v", err)
 	}
 	linked, err := agefile.Open(link, &agefile.Options{Identity: path + ".identity"})
 	if err != nil {

@@ -47,7 +47,7 @@ type Options struct {
 	CACert     []byte
 	ServerName string
 	// InsecurePlaintext gives the reason why secrets may travel unencrypted to an
-	// address that is not this machine's. [Provider.InsecurePlaintext] returns it.
+	// address that is not this machine's. It is one of [Provider.OptOuts].
 	InsecurePlaintext string
 }
 

@@ -140,8 +140,13 @@ func New(address string, o *Options) (*Provider, error) {
 	return &Provider{state: func() *provider { return p }}, nil
 }
 
-// InsecurePlaintext returns the reason that Options gave.
-func (p *Provider) InsecurePlaintext() string { return p.state().options.InsecurePlaintext }
+// OptOuts returns which defences are off, and why: a server records them, by its broker.
+func (p *Provider) OptOuts() map[string]string {
+	if reason := p.state().options.InsecurePlaintext; reason != "" {
+		return map[string]string{"InsecurePlaintext": reason}
+	}
+	return nil
+}
 
 // String says what it is, and nothing of what it holds.
 func (*Provider) String() string { return "vault.Provider" }

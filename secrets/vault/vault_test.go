@@ -287,7 +287,7 @@ func TestWiringThatIsWrongIsRefused(t *testing.T) {
 		}
 	}
 	p, err := vault.New("http://vault.example.org:8200", &vault.Options{Login: login, InsecurePlaintext: "a mesh encrypts it"})
-	if err != nil || p.InsecurePlaintext() == "" {
+	if err != nil || p.OptOuts()["InsecurePlaintext"] == "" {
 		t.Fatal(err)
 	}
 	if err := p.Close(t.Context()); err != nil {
