@@ -1,6 +1,10 @@
 package limit
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/safemcp/safemcp/internal/jsonwalk"
+)
 
 // DepthExceeds reports whether the JSON text nests arrays and objects more than
 // max deep. It allocates nothing and stops at the first level too many, so that it
@@ -14,15 +18,15 @@ func DepthExceeds(text []byte, max int) bool {
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {
-		switch kinds[text[i]] {
-		case other:
-		case quote:
+		switch jsonwalk.Kinds[text[i]] {
+		case jsonwalk.Other:
+		case jsonwalk.Quote:
 			i = closing(text, i)
-		case begin:
+		case jsonwalk.Begin:
 			if depth++; depth > max {
 				return true
 			}
-		case end:
+		case jsonwalk.End:
 			depth--
 		}
 	}
@@ -43,14 +47,3 @@ func closing(text []byte, i int) int {
 	}
 	return i
 }
-
-// kinds are what a byte outside of a string is: most are of the first, which a table
-// tells with one branch.
-var kinds = [256]uint8{'"': quote, '{': begin, '[': begin, '}': end, ']': end}
-
-const (
-	other uint8 = iota
-	quote
-	begin
-	end
-)

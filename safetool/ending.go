@@ -136,14 +136,16 @@ func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) 
 		e.Outcome.Cause = joinText(e.Outcome.Cause, fmt.Sprintf("issued secrets were redacted from the answer: %v", c.redacted))
 	}
 	e.Outcome.Cause = withoutArguments(e.Outcome.Cause, seen.raw, p.feature.rules)
+	e.Server = p.server.identity
 	p.call.leaks.add("the record", p.server.redactEvent(e)...)
+	defer reuse(e)
 	ctx = context.WithoutCancel(ctx)
 	stands := v != nil && v.refused != nil && !seen.intended // a refusal does, whether or not it could be recorded
 	err := p.recordLeaks(ctx, seen, v)
 	if err != nil && !stands {
 		e.Outcome.Status, e.Outcome.Code = audit.StatusWithheld, CodeOutcomeUnrecorded
 	}
-	if err = errors.Join(err, p.server.recordOnce(ctx, e)); err == nil || stands {
+	if err = errors.Join(err, p.server.write(ctx, e)); err == nil || stands {
 		return nil
 	}
 	return withheld()

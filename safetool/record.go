@@ -14,9 +14,16 @@ import (
 // newID returns 128 random bits as text.
 func newID() string { return rand.Text() }
 
-// record hands an event to the recorder, within a bound, with the texts that
-// somebody else wrote redacted. A recorder that panics has not recorded.
-func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
+// record hands an event to the recorder with the texts that somebody else wrote redacted.
+func (s *Server) record(ctx context.Context, e *audit.Event) error {
+	e.Server = s.identity
+	_ = s.redactEvent(e)
+	return s.write(ctx, e)
+}
+
+// write hands an event to the recorder, within a bound. A recorder that panics has not
+// recorded.
+func (s *Server) write(ctx context.Context, e *audit.Event) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the recorder failed: %w", recovered(r))
@@ -27,8 +34,6 @@ func (s *Server) record(ctx context.Context, e *audit.Event) (err error) {
 	}()
 	bounded := &patience{Context: ctx, most: recordTimeout}
 	defer bounded.end()
-	e.Server = s.identity
-	_ = s.redactEvent(e)
 	return s.recorder.Record(bounded, e)
 }
 
@@ -37,10 +42,13 @@ var events = sync.Pool{New: func() any { return new(audit.Event) }}
 
 // recordOnce records an event of a pass that nobody uses afterwards.
 func (s *Server) recordOnce(ctx context.Context, e *audit.Event) error {
-	err := s.record(ctx, e)
+	defer reuse(e)
+	return s.record(ctx, e)
+}
+
+func reuse(e *audit.Event) {
 	*e = audit.Event{}
 	events.Put(e)
-	return err
 }
 
 // recordDetached records what has been decided, whatever became of the caller.

@@ -20,8 +20,8 @@ const between = '|'
 var eventReaders = sync.Pool{New: func() any { return new(eventReader) }}
 
 // redactEvent takes issued secrets out of every text of an event, whoever wrote it,
-// and returns the names of those that it held. An event is looked at twice a call at
-// least, and nearly none holds one: so its texts are looked through together, and one
+// and returns the names of those that it held. Two events a call are looked at, and
+// nearly none holds one: so its texts are looked through together, and one
 // by one only after a find.
 func (s *Server) redactEvent(e *audit.Event) (found []string) {
 	if s.options.Secrets == nil {

@@ -84,6 +84,18 @@ func (e *embedded) open(ctx context.Context, fresh bool, stdin *os.File, errs io
 	return agefile.Open(e.file, &o)
 }
 
+// flagsAlone opens the store that is there, for a command that takes nothing else.
+func (e *embedded) flagsAlone(ctx context.Context, args []string, stdin *os.File, errs io.Writer) (*agefile.Store, error) {
+	rest, err := e.parse(args)
+	if err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		return nil, e.usage("it takes nothing but flags")
+	}
+	return e.open(ctx, false, stdin, errs)
+}
+
 // named reads the arguments that name a value: PATH and FIELD, or the two as safetool
 // secrets list shows them, and nothing else.
 func (e *embedded) named(args []string) (secrets.Binding, error) {
@@ -142,14 +154,7 @@ func secretsRecipients(ctx context.Context, args []string, stdin *os.File, out, 
 	var add, remove list
 	e.flags.Var(&add, "add", "a public key that may open the store from now on")
 	e.flags.Var(&remove, "remove", "one that may not any more")
-	rest, err := e.parse(args)
-	if err != nil {
-		return err
-	}
-	if len(rest) > 0 {
-		return e.usage("it takes nothing but flags")
-	}
-	store, err := e.open(ctx, false, stdin, errs)
+	store, err := e.flagsAlone(ctx, args, stdin, errs)
 	if err != nil {
 		return err
 	}

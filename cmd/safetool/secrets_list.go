@@ -14,14 +14,7 @@ import (
 func secretsList(ctx context.Context, args []string, stdin *os.File, out, errs io.Writer) error {
 	e := secretsFlags("list")
 	asJSON := e.flags.Bool("json", false, "one value a line, as JSON")
-	rest, err := e.parse(args)
-	if err != nil {
-		return err
-	}
-	if len(rest) > 0 {
-		return e.usage("it takes nothing but flags")
-	}
-	store, err := e.open(ctx, false, stdin, errs)
+	store, err := e.flagsAlone(ctx, args, stdin, errs)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Identified returns a transport on which every request is the caller's, as a front
-// door would have it: for tests and benchmarks in memory.
+// door would have it: for tests that want no door in between.
 func Identified(inner mcp.Transport, caller Caller) mcp.Transport {
 	return &identified{inner, caller}
 }

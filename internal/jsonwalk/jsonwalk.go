@@ -19,13 +19,13 @@ func Skip(raw []byte, at int) int {
 		return skipString(raw, at)
 	case '{', '[':
 		for depth := 0; ; at++ {
-			switch kinds[raw[at]] {
-			case other:
-			case quote:
+			switch Kinds[raw[at]] {
+			case Other:
+			case Quote:
 				at = skipString(raw, at) - 1
-			case begin:
+			case Begin:
 				depth++
-			case end:
+			case End:
 				if depth--; depth == 0 {
 					return at + 1
 				}
@@ -42,15 +42,16 @@ func Skip(raw []byte, at int) int {
 	return at
 }
 
-// kinds are what a byte outside of a string is: most are of the first, which a table
-// tells with one branch.
-var kinds = [256]uint8{'"': quote, '{': begin, '[': begin, '}': end, ']': end}
+// Kinds are what a byte outside of a string is: most are Other, which a table tells with
+// one branch.
+var Kinds = [256]uint8{'"': Quote, '{': Begin, '[': Begin, '}': End, ']': End}
 
+// The kinds of bytes.
 const (
-	other uint8 = iota
-	quote
-	begin
-	end
+	Other uint8 = iota
+	Quote
+	Begin
+	End
 )
 
 func skipString(raw []byte, at int) int {
