@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/safemcp/safemcp/internal/private"
 	"github.com/safemcp/safemcp/secrets"
 )
 
@@ -95,12 +96,14 @@ func list(dir, ending string) (paths []string) {
 // It does so with the lock held: who has opened it to make a journal notices.
 func (h *heir) sweep() {
 	for _, path := range list(h.p.journal.dir, lockEnding) {
-		if _, err := os.Stat(strings.TrimSuffix(path, lockEnding) + journalEnding); !errors.Is(err, os.ErrNotExist) {
+		journal := strings.TrimSuffix(path, lockEnding) + journalEnding
+		if _, err := os.Stat(journal); !errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		lock := flock.New(path, flock.SetPermissions(0o600))
 		if locked, err := lock.TryLock(); err == nil && locked {
-			if _, err := os.Stat(strings.TrimSuffix(path, lockEnding) + journalEnding); errors.Is(err, os.ErrNotExist) {
+			if _, err := os.Stat(journal); errors.Is(err, os.ErrNotExist) {
+				private.Sweep(journal) // what was written and had not taken its place
 				_ = os.Remove(path)
 			}
 		}
@@ -155,7 +158,7 @@ func (h *heir) take(ctx context.Context, path string) (err error) {
 	if failed > 0 {
 		return fmt.Errorf("vault: %w", first)
 	}
-	_ = os.Remove(strings.TrimSuffix(path, journalEnding) + newEnding) // of one that was being written anew
+	private.Sweep(path) // of what was being written anew
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}

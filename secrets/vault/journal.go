@@ -44,11 +44,10 @@ type entry struct {
 	Lease     string `json:"lease,omitempty"`
 }
 
-// Endings of a journal's file, of its lock's, and of the one that takes its place.
+// Endings of a journal's file and of its lock's.
 const (
 	journalEnding = ".jsonl"
 	lockEnding    = ".lock"
-	newEnding     = ".new"
 )
 
 // slack is how many lines more than there have to be a file may have before it is
@@ -191,15 +190,8 @@ func (j *journal) rewrite() error {
 		_ = j.file.Close() // Windows replaces no file that is open
 		j.file = nil
 	}
-	next := j.path(newEnding)
-	if err := writeFile(next, text.Bytes()); err != nil {
-		return err
-	}
-	if err := os.Rename(next, j.path(journalEnding)); err != nil {
+	if err := private.Put(j.path(journalEnding), text.Bytes(), os.Rename); err != nil {
 		return fmt.Errorf("%w", err)
-	}
-	if err := syncDir(j.dir); err != nil {
-		return err
 	}
 	f, err := os.OpenFile(j.path(journalEnding), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -238,34 +230,4 @@ func (j *journal) close(left bool) error {
 func line(e entry) []byte {
 	raw, _ := json.Marshal(e) //nolint:errchkjson // strings always can
 	return append(raw, '\n')
-}
-
-func writeFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	return nil
-}
-
-// syncDir makes the names in a directory durable; Windows does it with the file.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	if err = errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("%w", err)
-	}
-	return nil
 }

@@ -112,3 +112,27 @@ func TestAJournalIsWrittenAgain(t *testing.T) {
 		t.Errorf("%v is left", left)
 	}
 }
+
+// Who is killed while a journal is begun leaves nothing behind for ever.
+func TestAJournalThatWasNotBegunIsSweptAway(t *testing.T) {
+	t.Parallel()
+	j, err := openJournal(filepath.Join(t.TempDir(), "journal"), entry{Vault: "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := &journal{dir: j.dir, name: "KILLED"}
+	half := filepath.Join(j.dir, "."+killed.name+journalEnding+".tmp-7")
+	for _, path := range []string{killed.path(lockEnding), half} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	(&heir{p: &provider{journal: j}}).sweep()
+	left, err := os.ReadDir(j.dir)
+	if err != nil || len(left) != 2 { // the lock and the file of the one that lives
+		t.Errorf("%v, %v", left, err)
+	}
+	if err := j.close(false); err != nil {
+		t.Error(err)
+	}
+}
