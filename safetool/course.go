@@ -20,6 +20,7 @@ type course struct {
 	deadline time.Time // of the stage
 	last     time.Time // of all stages before the outcome, once a handler's part has come to its intent
 	timer    *time.Timer
+	wakes    time.Time      // when the timer calls tick, if it is set, and then never after the deadline
 	done     sync.WaitGroup // what the one that answers waits for
 	answered sync.WaitGroup // what a late end waits for
 	ending   error
@@ -48,24 +49,31 @@ func (p *pass) begin() {
 	p.working = true
 	p.done.Add(1)
 	p.answered.Add(1)
-	p.stage, p.deadline = stageBefore, p.begun.Add(p.feature.limits.Timeout)
-	p.timer = time.AfterFunc(p.feature.limits.Timeout, p.tick)
+	first := min(p.feature.limits.Timeout, recorderTimeout) // so that most calls never set it again
+	p.wakes, p.timer = p.begun.Add(first), time.AfterFunc(first, p.tick)
+	p.begins(stageBefore, p.begun.Add(p.feature.limits.Timeout))
 }
 
-// tick gives up what has had its time: the parts that the pass waits for at its end, or
-// the pass.
+// tick looks at the clock, and at it again when that may have changed something.
 func (p *pass) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch left := time.Until(p.deadline); {
-	case p.stage == stageOver:
-	case left > 0:
-		p.timer.Reset(min(left, p.feature.limits.Timeout)) // after recording comes what has less time
+	p.wakes = time.Time{}
+	p.expire(time.Now())
+	if p.stage != stageOver {
+		p.begins(p.stage, p.deadline)
+	}
+}
+
+// expire gives up what has had its time: the parts that the pass waits for at its end, or
+// the pass.
+func (p *pass) expire(now time.Time) {
+	switch {
+	case p.stage == stageOver || now.Before(p.deadline):
 	case p.over && p.parts > 0 && p.left == 0 && p.stage != stageIntent: // close waits for them
 		p.leave()
 		p.last = time.Time{} // they end here, and no other begins
-		p.reach(stageAfter, time.Now())
-		p.timer.Reset(time.Until(p.deadline))
+		p.reach(stageAfter, now)
 	default:
 		p.leave()
 		p.decide(stageOver, p.givenUp())
@@ -74,7 +82,7 @@ func (p *pass) tick() {
 }
 
 // givenUp is why a pass has no end of its own. Its caller has the lock, as those of the
-// next four.
+// next six, and of expire.
 func (p *pass) givenUp() error {
 	switch {
 	case p.stage == stageIntent && !p.intended:
@@ -89,9 +97,19 @@ func (p *pass) givenUp() error {
 
 // reach begins a stage now, with its time.
 func (p *pass) reach(s stage, now time.Time) {
-	p.stage, p.deadline = s, now.Add(p.feature.limits.Timeout)
-	if !p.last.IsZero() && p.last.Before(p.deadline) {
-		p.deadline = p.last
+	deadline := now.Add(p.feature.limits.Timeout)
+	if !p.last.IsZero() && p.last.Before(deadline) {
+		deadline = p.last
+	}
+	p.begins(s, deadline)
+}
+
+// begins is reach for a stage that has until the deadline given.
+func (p *pass) begins(s stage, deadline time.Time) {
+	p.stage, p.deadline = s, deadline
+	if p.wakes.IsZero() || deadline.Before(p.wakes) {
+		p.wakes = deadline
+		p.timer.Reset(time.Until(deadline))
 	}
 }
 
@@ -179,13 +197,10 @@ func (p *pass) mayIntend() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	switch {
-	case p.stage >= stageOutcome || p.left != 0:
+	if p.expire(now); p.spokenFor() {
 		return errTooLate
-	case now.After(p.deadline):
-		return p.stage.timedOut()
 	}
-	p.stage, p.deadline = stageIntent, now.Add(recorderTimeout)
+	p.begins(stageIntent, now.Add(recorderTimeout))
 	return nil
 }
 
@@ -207,6 +222,9 @@ func (p *pass) recorded(intended bool) (until time.Time, err error) {
 	} else {
 		p.reach(stageBefore, now)
 	}
+	if p.expire(now); p.spokenFor() { // the recorder took what was left of it
+		return until, errTooLate
+	}
 	return p.deadline, nil
 }
 
@@ -214,11 +232,14 @@ func (p *pass) recorded(intended bool) (until time.Time, err error) {
 func (p *pass) wanted() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage >= stageOutcome || p.left != 0 {
+	if p.spokenFor() {
 		return errTooLate
 	}
 	return nil
 }
+
+// spokenFor says whether somebody else has spoken for the pass.
+func (p *pass) spokenFor() bool { return p.stage >= stageOutcome || p.left != 0 }
 
 // close ends the handler's part of the pass for everybody: what middleware left
 // running is waited for, as long as its time lasts, and none begins later.
@@ -247,7 +268,7 @@ func (p *pass) own() (seen facts, ok bool) {
 		return p.facts, false
 	}
 	p.decide(stageOutcome, nil)
-	p.deadline = time.Now().Add(recorderTimeout)
+	p.begins(stageOutcome, time.Now().Add(recorderTimeout))
 	p.working = false
 	p.free()
 	return p.facts, true

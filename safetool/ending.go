@@ -114,8 +114,8 @@ func (p *pass) speakFor(ctx context.Context, seen *facts, unmade error) *verdict
 // settle records the outcome, on a context that the caller cannot cancel. Where it
 // cannot be recorded the answer is withheld.
 func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) *verdict {
-	e := p.event(audit.PhaseOutcome)
-	e.Call, e.Args, e.Decision, e.Credentials = seen.callID, seen.args, seen.decision, seen.credentials
+	e := p.event(audit.PhaseOutcome, seen.callID)
+	e.Args, e.Decision, e.Credentials = seen.args, seen.decision, seen.credentials
 	e.Outcome = audit.Outcome{Status: audit.StatusOK, Bytes: c.bytes}
 	switch {
 	case v != nil:

@@ -116,10 +116,10 @@ func traceOf(req mcp.Request) (t audit.Trace) {
 	return audit.Trace{TraceID: strings.ToLower(trace), SpanID: strings.ToLower(span)}
 }
 
-// event returns an event of this flight. It may be given to recordOnce.
-func (f *flight) event(phase audit.Phase) *audit.Event {
+// event returns an event of this flight, which belongs to a call. It may be given to recordOnce.
+func (f *flight) event(phase audit.Phase, call string) *audit.Event {
 	e, _ := events.Get().(*audit.Event)
-	e.Phase, e.Call, e.MCP, e.Trace, e.Duration = phase, f.call, f.mcp, f.trace, time.Since(f.start)
+	e.Phase, e.Call, e.MCP, e.Trace, e.Duration = phase, call, f.mcp, f.trace, time.Since(f.start)
 	if f.caller != nil {
 		e.Caller = auditCaller(f.caller)
 	}
@@ -131,7 +131,7 @@ func (f *flight) event(phase audit.Phase) *audit.Event {
 func (f *flight) turnAway(ctx context.Context, r *refusal, args audit.Args) error {
 	p := r.problem
 	p.Reference = f.call
-	e := f.event(audit.PhaseRefused)
+	e := f.event(audit.PhaseRefused, f.call)
 	e.Args = args
 	e.Decision = audit.Decision{Effect: r.effect, By: r.by, Rule: r.rule, Reason: p.Message}
 	e.Outcome = audit.Outcome{Status: audit.StatusRefused, Code: p.Code, Reference: f.call}

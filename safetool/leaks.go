@@ -113,8 +113,7 @@ func (p *pass) recordLeaks(ctx context.Context, seen *facts, v *verdict) error {
 	if v != nil && v.code == CodeSecretWithheld {
 		done = "the answer was withheld"
 	}
-	e := p.event(audit.PhaseNotice)
-	e.Call = seen.callID
+	e := p.event(audit.PhaseNotice, seen.callID)
 	return p.server.recordOnce(ctx, p.call.leaks.notice(e, done))
 }
 

@@ -59,8 +59,8 @@ func (p *pass) intend(ctx context.Context) (until time.Time, err error) {
 			err = late
 		}
 	}()
-	e := p.event(audit.PhaseIntent)
-	e.Call, e.Args, e.Decision = p.callID, p.args, p.decision
+	e := p.event(audit.PhaseIntent, p.callID)
+	e.Args, e.Decision = p.args, p.decision
 	if err := p.server.recordOnce(ctx, e); err != nil {
 		if ctx.Err() != nil {
 			return until, fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))

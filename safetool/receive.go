@@ -68,7 +68,7 @@ func (f *flight) beside(ctx context.Context, next mcp.MethodHandler, req mcp.Req
 // and returns what the caller is told.
 func (f *flight) crashed(ctx context.Context, err error) error {
 	v := f.server.explain(ctx, err)
-	e := f.event(audit.PhaseOutcome)
+	e := f.event(audit.PhaseOutcome, f.call)
 	e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: f.call, Cause: v.cause, Stack: v.stack}
 	if err := f.server.recordDetached(ctx, e); err != nil {
 		v.problem = unrecordedProblem()
@@ -113,7 +113,7 @@ type turnedAway struct{ wire error }
 func (t *turnedAway) Error() string { return t.wire.Error() }
 
 func (f *flight) recordMetadata(ctx context.Context, v *verdict) error {
-	e := f.event(audit.PhaseOutcome)
+	e := f.event(audit.PhaseOutcome, f.call)
 	e.Outcome.Status = audit.StatusOK
 	if v != nil {
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: f.call, Cause: v.cause, Stack: v.stack}
