@@ -14,6 +14,7 @@ func (e *Event) MarshalJSON() ([]byte, error) {
 	if e.Integrity != (Integrity{}) {
 		enc := encoder{b: b, comma: true}
 		enc.open("integrity")
+		enc.text("crc32c", e.Integrity.Sum, maxText)
 		enc.text("prev", e.Integrity.Prev, maxText)
 		enc.text("mac", e.Integrity.MAC, maxText)
 		enc.close()

@@ -31,12 +31,23 @@ type encoder struct {
 // appendEvent appends e as a JSON object without its integrity and without the
 // closing brace.
 func appendEvent(b []byte, e *Event) []byte {
+	return appendBody(appendHead(b, e.Version, e.ID, e.Seq, e.Time), e)
+}
+
+// appendHead appends the beginning of an event, which the log decides.
+func appendHead(b []byte, version int, id string, seq uint64, at time.Time) []byte {
 	enc := encoder{b: append(b, '{')}
-	enc.integer("v", int64(e.Version))
-	enc.text("id", e.ID, maxText)
+	enc.integer("v", int64(version))
+	enc.text("id", id, maxText)
 	enc.name("seq")
-	enc.b = strconv.AppendUint(enc.b, e.Seq, 10)
-	enc.time("time", e.Time)
+	enc.b = strconv.AppendUint(enc.b, seq, 10)
+	enc.time("time", at)
+	return enc.b
+}
+
+// appendBody appends what follows the head of an event.
+func appendBody(b []byte, e *Event) []byte {
+	enc := encoder{b: b, comma: true}
 	if e.Server != (Server{}) {
 		enc.open("server")
 		enc.text("name", e.Server.Name, maxText)

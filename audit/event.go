@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// version is the version of the event's form.
-const version = 1
+// version is the version of the form of events that are written. Those of version 1, whose
+// lines were chained by HMACs, are read and verified.
+const version = 2
 
 // A Phase says which part of a call an event tells of.
 type Phase string
@@ -171,10 +172,13 @@ type Trace struct {
 	SpanID  string `json:"span_id,omitempty"`
 }
 
-// Integrity chains the event to the one before.
+// Integrity shows damage to the line. What shows that it is what was written is the log's
+// tree, see [Verify].
 type Integrity struct {
-	Prev string `json:"prev,omitempty"` // the MAC of the event before; empty in the first
-	MAC  string `json:"mac,omitempty"`  // over Prev and the line without this member
+	Sum string `json:"crc32c,omitempty"` // CRC-32C of the line without this member (RFC 3720, appendix B.4)
+
+	Prev string `json:"prev,omitempty"` // in version 1: the MAC of the event before; empty in the first
+	MAC  string `json:"mac,omitempty"`  // in version 1: over Prev and the line without this member
 }
 
 // A Recorder keeps events. Record returns nil when the event will survive whatever

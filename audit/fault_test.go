@@ -249,7 +249,7 @@ func TestAFullDiskGathersNothingAndBreaksNothing(t *testing.T) {
 		}
 		full := true
 		l.disk = &fullDisk{full: &full, removing: also != ""}
-		l.file = &fullSegment{l.file, &full}
+		l.lines.file = &fullSegment{l.lines.file, &full}
 		for range 6 {
 			if err := record("refused"); err == nil {
 				t.Error("a full disk took an event")

@@ -92,7 +92,21 @@ type segmentFile struct {
 // lastSegment is the highest number that a name has room for.
 const lastSegment = 99_999_999
 
-var segmentName = regexp.MustCompile(`^audit-([0-9]{8})\.jsonl$`)
+// notesPath is where the checkpoints of a segment are.
+func notesPath(dir string, number int) string {
+	return filepath.Join(dir, fmt.Sprintf("audit-%08d.checkpoints", number))
+}
+
+// signedBefore says that there are checkpoints in a directory.
+func signedBefore(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, fmt.Errorf("audit: %w", err)
+	}
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".checkpoints" }), nil
+}
+
+var segmentName = regexp.MustCompile(`^audit-([0-9]{8})\.(jsonl|checkpoints)$`)
 
 func segmentPath(dir string, number int) string {
 	return filepath.Join(dir, fmt.Sprintf("audit-%08d.jsonl", number))
@@ -106,10 +120,11 @@ func segmentsOf(dir string) ([]segmentFile, error) {
 	}
 	var all []segmentFile
 	for _, entry := range entries {
-		if m := segmentName.FindStringSubmatch(entry.Name()); m != nil {
-			if !entry.Type().IsRegular() {
-				return nil, fmt.Errorf("audit: %s in %s is no regular file, and so not of the log: move it away", entry.Name(), dir)
-			}
+		m := segmentName.FindStringSubmatch(entry.Name())
+		if m != nil && !entry.Type().IsRegular() {
+			return nil, fmt.Errorf("audit: %s in %s is no regular file, and so not of the log: move it away", entry.Name(), dir)
+		}
+		if m != nil && m[2] == "jsonl" {
 			n, _ := strconv.Atoi(m[1])
 			all = append(all, segmentFile{n, filepath.Join(dir, entry.Name())})
 		}

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,9 +10,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/mod/sumdb/note"
 )
 
 const lockFile = "lock"
@@ -21,13 +22,33 @@ const lockFile = "lock"
 // segmentBytes is the size at which a segment is followed by the next.
 const segmentBytes = 16 << 20
 
+// checkpointEvery is how long an event stays without a checkpoint at most.
+const checkpointEvery = time.Second
+
+// A Commit says when Record returns.
+type Commit int
+
+// The ways to commit.
+const (
+	// GroupCommit returns when the event is on disk, written and synced together with those
+	// that were recorded meanwhile.
+	GroupCommit Commit = iota
+	// SyncEach writes and syncs every event by itself.
+	SyncEach
+)
+
 // Options change how a log is opened. Nil is the zero value.
 type Options struct {
-	// Key makes the chain's MACs and the HMACs of arguments; at least 32 bytes.
-	// Without it the log keeps a key of its own in the file "key" beside the
-	// segments, made on first use: whoever can read the directory can then write a
-	// chain of their own.
+	// Key makes the HMACs of arguments; at least 32 bytes. Without it the log keeps a key of
+	// its own in the file "key" beside the segments, made on first use: whoever can read the
+	// directory can then check guesses of what was typed.
 	Key []byte
+	// SigningKey signs the checkpoints, see [GenerateKey]. Without it the log keeps a key of
+	// its own in the file "signer" beside the segments, made on first use: whoever can read
+	// the directory can then sign a log of their own. The public key is in "signer.pub".
+	SigningKey string
+	// Commit says when Record returns; the zero value is GroupCommit.
+	Commit Commit
 	// Mirrors are given a copy of each event, redacted as in the log and without
 	// stacks, after it has been recorded. Each has a queue of 1,024 events of its
 	// own. One that fails, panics or blocks holds nothing up: its losses are counted
@@ -38,49 +59,44 @@ type Options struct {
 // A Log is an audit log in a directory. It is safe for concurrent use by one
 // process; another one that opens the directory is refused.
 type Log struct {
-	dir      string
-	disk     disk
-	now      func() time.Time
-	most     int64 // bytes of a segment
-	lock     *flock.Flock
-	held     os.FileInfo // of the lock
+	options  Options
 	redactor *Redactor
 	mirrors  *mirrors
+	stats    counters
+	chain    *chain // of lines of version 1
 
-	// turn is held by whoever writes. It is a channel so that waiting for it ends
-	// with a caller's context: the order of the chain is the order of the disk, so
-	// this one lock has to be held across I/O.
-	turn   chan struct{}
-	chain  *chain
-	seq    uint64
-	number int     // of the last segment
-	file   segment // nil when the next event begins a segment
-	size   int64   // of the last segment, durable
-	broken error   // why the last segment was sealed, until the next one is there
-	beyond bool    // it may hold more than its durable events
-	vacant bool    // it was sealed before it had any
-	closed bool
-	buf    []byte
-	stats  counters
+	queue   chan *entry
+	closing chan struct{} // closed to record no more
+	ended   chan struct{} // closed when the writer has ended
+	once    sync.Once
+	err     error // of the end
+
+	// What follows belongs to the goroutine that writes.
+	writer
+	batch []*entry
+	clock *time.Timer // of the next checkpoint; nil while there is none to make
 }
 
 // ErrClosed is returned by Record after Close.
 var ErrClosed = errors.New("audit: the log is closed")
 
 // Open opens the log in dir, making the directory (0700) and the log where there is
-// none. What a killed process left is put in order: a line that was cut off at the
-// very end is removed, calls that began and never ended get an event of the phase
+// none. What a killed process left is put in order: what was torn at the very end, beyond
+// the last checkpoint, is removed, calls that began and never ended get an event of the phase
 // orphaned, as far back as two full segments go, and notices say so. Anything else that is wrong in the last segments is
 // an error that names the line: the log is not written on top of it. Close it.
 func Open(dir string, o *Options) (*Log, error) { return openOn(osDisk{}, dir, o) }
 
 func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
-	var options Options
+	l := &Log{queue: make(chan *entry, queueLength), closing: make(chan struct{}), ended: make(chan struct{})}
 	if o != nil {
-		options = *o
+		l.options = *o
 	}
-	if slices.Contains(options.Mirrors, nil) {
+	if slices.Contains(l.options.Mirrors, nil) {
 		return nil, errors.New("audit: a mirror is nil")
+	}
+	if c := l.options.Commit; c < GroupCommit || c > SyncEach {
+		return nil, fmt.Errorf("audit: there is no way to commit of the number %d", c)
 	}
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -96,29 +112,59 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 			_ = lock.Close()
 		}
 	}()
-	key := options.Key
-	if key == nil {
-		if key, err = ownKey(dir); err != nil {
-			return nil, err
-		}
-	}
 	held, err := os.Stat(lock.Path())
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l := &Log{dir: dir, disk: d, held: held, now: time.Now, most: segmentBytes, lock: lock, turn: make(chan struct{}, 1)}
-	if l.redactor, err = NewRedactor(key); err != nil {
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: segmentBytes, lock: lock, held: held, stats: &l.stats, emit: l.recorded}
+	if err := l.keys(); err != nil {
 		return nil, err
 	}
-	if l.chain, err = newChain(key); err != nil {
-		return nil, err
-	}
-	l.mirrors = newMirrors(options.Mirrors, &l.stats)
+	l.mirrors = newMirrors(l.options.Mirrors, &l.stats)
 	if err := l.recover(); err != nil {
 		l.mirrors.close(0)
-		return nil, errors.Join(err, l.closeFile())
+		return nil, errors.Join(err, l.lines.close(), l.notes.close())
 	}
+	l.schedule()
+	go l.serve()
 	return l, nil
+}
+
+// keys reads or makes the keys of the log.
+func (l *Log) keys() (err error) {
+	key := l.options.Key
+	if key == nil {
+		if key, err = ownKey(l.dir); err != nil {
+			return err
+		}
+	}
+	if l.redactor, err = NewRedactor(key); err != nil {
+		return err
+	}
+	if l.chain, err = newChain(key); err != nil {
+		return err
+	}
+	signing := l.options.SigningKey
+	if signing == "" {
+		begun, err := signedBefore(l.dir)
+		if err != nil {
+			return err
+		}
+		if signing, err = ownSigner(l.dir, begun); err != nil {
+			return err
+		}
+	}
+	public, err := publicOf(signing)
+	if err != nil {
+		return err
+	}
+	if l.signer, err = note.NewSigner(signing); err != nil {
+		return fmt.Errorf("audit: the signing key: %w", err)
+	}
+	if l.verifier, err = verifierOf(public); err != nil {
+		return err
+	}
+	return publish(l.dir, public)
 }
 
 // Redactor returns the redactor whose key is derived from the log's, so that HMACs
@@ -126,33 +172,120 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 func (l *Log) Redactor() *Redactor { return l.redactor }
 
 // Record writes e and returns when it is on disk. It sets the version, the ID, the
-// number and the time of what it writes and leaves e alone. It waits for its turn
-// no longer than ctx allows; once the writing has begun it ends whatever becomes of
-// ctx. After an error nothing of e is in the log.
+// number and the time of what it writes and leaves e alone. It waits for its turn, behind at
+// most 1,024 others, no longer than ctx allows; once the writing has begun it ends whatever
+// becomes of ctx. After an error nothing of e is in the log, unless the process ends before
+// what was written of it has been cut off again.
 func (l *Log) Record(ctx context.Context, e *Event) error {
-	if err := l.take(ctx); err != nil {
-		return err
-	}
-	defer l.give()
-	if l.closed {
-		return ErrClosed
-	}
-	return l.write(e)
-}
-
-func (l *Log) take(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return fmt.Errorf("audit: not recorded: %w", context.Cause(ctx))
 	}
-	select {
-	case l.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
+	n := newEntry(e)
+	if size := len(n.body) + headRoom; size > maxLine {
+		n.free()
+		return fmt.Errorf("audit: not recorded: it has %d bytes, and an event has at most %d: declare fewer arguments", size, maxLine)
+	}
+	if err := l.enqueue(ctx, n); err != nil {
+		n.free()
+		if errors.Is(err, ErrClosed) {
+			return err
+		}
 		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
+	}
+	select {
+	case err := <-n.done:
+		n.free()
+		return err
+	case <-l.ended:
+	case <-ctx.Done():
+	}
+	if n.state.CompareAndSwap(entryWaiting, entryWithdrawn) { // whoever finds it in the queue frees it
+		if ctx.Err() == nil {
+			return ErrClosed
+		}
+		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
+	}
+	err := <-n.done
+	n.free()
+	return err
+}
+
+// headRoom is more than what the log adds to an event.
+const headRoom = 256
+
+// serve writes what is recorded, until the log is closed.
+func (l *Log) serve() {
+	defer close(l.ended)
+	for {
+		var tick <-chan time.Time
+		if l.clock != nil {
+			tick = l.clock.C
+		}
+		select {
+		case n := <-l.queue:
+			l.commitAll(l.take(n))
+		case <-tick:
+			l.clock = nil
+			l.tick()
+		case <-l.closing:
+			l.end()
+			return
+		}
 	}
 }
 
-func (l *Log) give() { <-l.turn }
+// commitAll commits a batch and tells whoever waits for it.
+func (l *Log) commitAll(batch []*entry) {
+	if len(batch) == 0 {
+		return
+	}
+	err := l.commit(batch)
+	if err != nil {
+		l.stats.unhealthy(err)
+		err = fmt.Errorf("audit: not recorded: %w", err)
+	} else {
+		l.stats.healthy()
+	}
+	for i, n := range batch {
+		n.done <- err
+		batch[i] = nil // it is its caller's again
+	}
+	if err == nil {
+		l.settle()
+	}
+	l.schedule()
+}
+
+// recorded hands on a line that is durable.
+func (l *Log) recorded(line []byte) {
+	l.stats.recorded()
+	l.mirrors.offer(line)
+}
+
+// schedule sees that there will be a checkpoint, or another try to be well.
+func (l *Log) schedule() {
+	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil) {
+		l.clock = time.NewTimer(checkpointEvery)
+	}
+}
+
+// tick makes the checkpoint that is due. A log that cannot is not well: nothing would show
+// what becomes of its events.
+func (l *Log) tick() {
+	err := l.alone()
+	if err == nil {
+		err = l.cover()
+	}
+	if err == nil && l.broken != nil {
+		err = l.begin()
+	}
+	if err != nil {
+		l.stats.unhealthy(err)
+	} else {
+		l.stats.healthy()
+	}
+	l.schedule()
+}
 
 // makeDir makes the directory of a log, or refuses one in which others could put what
 // the log would read or write.
@@ -172,136 +305,6 @@ func makeDir(dir string) error {
 	return nil
 }
 
-// alone says that the lock is still where another process would look for it.
-func (l *Log) alone() error {
-	if now, err := os.Stat(l.lock.Path()); err != nil || !os.SameFile(now, l.held) {
-		return fmt.Errorf("audit: the lock of the log in %s was removed, so that another process may write there: restart this one", l.dir)
-	}
-	return nil
-}
-
-// write records e, in a new segment where the last one is full or sealed.
-func (l *Log) write(e *Event) error {
-	if err := l.alone(); err != nil {
-		l.stats.unhealthy(err)
-		return err
-	}
-	if l.file != nil && l.size >= l.most {
-		if err := l.closeFile(); err != nil {
-			l.seal(err)
-		}
-	}
-	if l.file == nil {
-		if err := l.begin(); err != nil {
-			l.stats.unhealthy(err)
-			return fmt.Errorf("audit: not recorded: %w", err)
-		}
-	}
-	if err := l.append(e); err != nil {
-		return fmt.Errorf("audit: not recorded: %w", err)
-	}
-	return nil
-}
-
-// append writes e to the open segment and syncs it. A failure seals the segment:
-// what it left on disk is not known.
-func (l *Log) append(e *Event) error {
-	copied := *e
-	copied.Version, copied.ID, copied.Seq, copied.Time = version, rand.Text(), l.seq+1, l.now()
-	line, m := l.chain.seal(appendEvent(l.buf[:0], &copied))
-	l.buf = line
-	if len(line) > maxLine {
-		return fmt.Errorf("it has %d bytes, and an event has at most %d: declare fewer arguments", len(line), maxLine)
-	}
-	n, err := l.file.Write(line)
-	if err == nil && n < len(line) {
-		err = fmt.Errorf("only %d of %d bytes were written", n, len(line))
-	}
-	if err == nil {
-		err = l.file.Sync()
-	}
-	if err != nil {
-		l.seal(err)
-		return err
-	}
-	l.chain.prev = m
-	l.seq++
-	l.size += int64(len(line))
-	l.stats.recorded(copied.Seq, m)
-	l.mirrors.offer(line)
-	return nil
-}
-
-// seal gives the open segment up.
-func (l *Log) seal(err error) {
-	l.broken = err
-	l.stats.unhealthy(err)
-	_ = l.closeFile() // there is nothing more to lose in it
-	l.beyond, l.vacant = true, l.size == 0
-	_ = l.cutBack() // it is tried again before the next segment, which is not begun without
-}
-
-// cutBack cuts a sealed segment back to its last durable event: what is beyond was
-// refused to whoever asked for it. One without any goes, or a full disk would gather
-// an empty file for each event that it refuses.
-func (l *Log) cutBack() error {
-	path := segmentPath(l.dir, l.number)
-	if l.beyond {
-		if err := l.disk.cut(path, l.size); err != nil && (!l.vacant || !errors.Is(err, fs.ErrNotExist)) {
-			return err
-		}
-		l.beyond = false
-	}
-	if l.vacant {
-		if err := l.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		l.vacant = false
-		l.number--
-	}
-	return nil
-}
-
-func (l *Log) closeFile() error {
-	if l.file == nil {
-		return nil
-	}
-	f := l.file
-	l.file = nil
-	return f.Close()
-}
-
-// begin begins the next segment.
-func (l *Log) begin() error {
-	if err := l.cutBack(); err != nil {
-		return err
-	}
-	if l.number >= lastSegment {
-		return fmt.Errorf("there are %d segments, and no name is left for another: begin a log in another directory", l.number)
-	}
-	file, err := l.disk.create(segmentPath(l.dir, l.number+1))
-	if err != nil {
-		return err
-	}
-	l.number++
-	if err := l.disk.syncDir(l.dir); err != nil {
-		l.vacant = true // to be removed, now or before the next one
-		return errors.Join(err, file.Close(), l.cutBack())
-	}
-	was := l.broken
-	l.file, l.size, l.broken = file, 0, nil
-	if was != nil {
-		err := l.append(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "segment_sealed", Reason: fmt.Sprintf("the segment before was given up after an error: %v", was),
-		}})
-		if err != nil {
-			return err
-		}
-	}
-	l.stats.healthy()
-	return nil
-}
-
 // Healthy returns why the log does not take events at the moment, or nil. It does
 // not wait.
 func (l *Log) Healthy() error { return l.stats.health() }
@@ -312,22 +315,41 @@ func (l *Log) Stats() Stats { return l.stats.read() }
 // closeBudget is how long Close waits for mirrors.
 const closeBudget = 2 * time.Second
 
-// Close ends the log: it waits for the writer, gives the mirrors two seconds for
-// what is in their queues, and records what they lost. A second Close does nothing.
+// Close ends the log: it writes what has been queued, gives the mirrors two seconds for
+// what is in their queues, records what they lost, and makes the last checkpoint. A second
+// Close waits for the first, and returns what it did.
 func (l *Log) Close() error {
-	l.turn <- struct{}{}
-	defer l.give()
-	if l.closed {
-		return nil
+	l.once.Do(func() { close(l.closing) })
+	<-l.ended
+	return l.err
+}
+
+// end is the last that the writer's goroutine does.
+func (l *Log) end() {
+	for queued := true; queued; {
+		select {
+		case n := <-l.queue:
+			l.commitAll(l.take(n))
+		default:
+			queued = false
+		}
 	}
-	l.closed = true
 	l.mirrors.close(closeBudget)
 	var err error
 	if s := l.stats.read(); s.MirrorFailed+s.MirrorDropped > 0 {
-		err = l.write(&Event{Phase: PhaseNotice, Decision: Decision{
+		err = l.record(&Event{Phase: PhaseNotice, Decision: Decision{
 			By: "log", Rule: "mirrors", Reason: fmt.Sprintf("mirrors failed to take %d events and lost %d that they had no room for", s.MirrorFailed, s.MirrorDropped),
 		}})
 	}
+	if err == nil {
+		err = l.alone()
+	}
+	if err == nil {
+		err = errors.Join(l.cover(), l.cutBack())
+	}
+	err = errors.Join(err, l.lines.close(), l.notes.close(), l.lock.Close())
+	if err != nil {
+		l.err = fmt.Errorf("audit: closing the log: %w", err)
+	}
 	l.stats.unhealthy(ErrClosed)
-	return errors.Join(err, l.cutBack(), l.closeFile(), l.lock.Close())
 }

@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -11,73 +14,175 @@ import (
 // log cannot exhaust memory. More calls than this never run at once.
 const maxOrphans = 100_000
 
-// recover finds out where the log stands: it checks the last segments, as much as two
-// full ones hold, cuts off a torn last line, and opens the last segment to go on in it.
+// recover finds out where the log stands: it reads the last segments, as much as two
+// full ones hold, cuts off what a crash has torn at the very end, and opens the last
+// segment to go on in it.
 func (l *Log) recover() error {
-	segments, err := segmentsOf(l.dir)
-	if err != nil || len(segments) == 0 {
+	segments, err := l.whole()
+	if err != nil {
 		return err
 	}
-	if err := withoutGaps(segments); err != nil {
-		return err
+	if len(segments) == 0 {
+		l.origin = newOrigin()
+		return nil
 	}
-	if err := l.disk.syncDir(l.dir); err != nil { // what a killed process made may not be on disk yet
-		return fmt.Errorf("audit: %w", err)
-	}
-	last := segments[len(segments)-1]
-	l.number = last.number
 	from, err := l.lookBack(segments)
 	if err != nil {
 		return err
 	}
-	var begun *unfinished
-	// A process that died, or a disk that was full, may have left segments in which
-	// no event is: the chain goes on from before them.
-	for ; ; from-- {
-		l.seq, l.chain.prev, begun = 0, mac{}, newUnfinished()
-		for i, s := range segments[from:] {
-			if err := l.read(s, i == 0, begun); err != nil {
-				return err
-			}
+	begun := newUnfinished()
+	r := &reader{dir: l.dir, verifier: l.verifier, chain: l.chain, see: func(e *Event) error { begun.see(e); return nil }}
+	torn := 0
+	for _, s := range segments[from:] {
+		if torn > 0 {
+			return notLeft(r.bad(errTorn))
 		}
-		if l.seq > 0 || from == 0 {
-			break
+		if torn, err = r.segment(s); err != nil {
+			return notLeft(err)
 		}
 	}
-	torn, err := l.cutTorn(last)
-	if err != nil {
-		return err
+	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number
+	if l.origin = r.origin; r.old {
+		l.origin = newOrigin()
 	}
-	if l.size < l.most {
-		if l.file, err = l.disk.reopen(last.path); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-		if err := l.file.Sync(); err != nil { // what a killed process wrote may not be on disk yet
-			return fmt.Errorf("audit: %w", err)
-		}
+	notesTorn := r.notes.torn()
+	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
+	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}
+	if err := l.goOn(r.old); err != nil {
+		return fmt.Errorf("audit: %w", err)
 	}
 	if torn > 0 {
-		if err := l.write(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes of a line that was not whole were removed from the end of segment %d", torn, last.number),
+		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes that were not whole were removed from the end of segment %d, behind event %d, of which the last checkpoint covers %d", torn, r.number, r.tree.size, r.covered),
 		}}); err != nil {
-			return err
+			return fmt.Errorf("audit: %w", err)
 		}
 	}
 	return l.orphan(begun)
 }
 
-// cutTorn removes a line of the last segment that is not whole, and says how long it was.
-func (l *Log) cutTorn(last segmentFile) (torn int64, err error) {
-	info, err := os.Stat(last.path)
-	if err != nil {
-		return 0, fmt.Errorf("audit: %w", err)
+func newOrigin() string {
+	var id [8]byte
+	rand.Read(id[:])
+	return originPrefix + hex.EncodeToString(id[:])
+}
+
+func notLeft(err error) error {
+	if bad, ok := errors.AsType[*BadRecord](err); ok {
+		return fmt.Errorf("audit: the log was not left like this: %w. Run safetool audit verify on it, move the directory away to look into it, and begin another", bad)
 	}
-	if torn = info.Size() - l.size; torn > 0 {
-		if err := l.disk.cut(last.path, l.size); err != nil {
-			return 0, fmt.Errorf("audit: removing a line that was cut off: %w", err)
+	return err
+}
+
+// segment reads a segment to its end, and says how many bytes a crash has torn there: the
+// lines that were written last, of which no checkpoint knows.
+func (r *reader) segment(s segmentFile) (torn int, err error) {
+	if err := r.open(s); err != nil {
+		return 0, err
+	}
+	torn, err = r.read()
+	bad, isBad := errors.AsType[*BadRecord](err)
+	if isBad && r.notes.next == nil && bad.Line > 0 && !errors.Is(bad.cause, errRewritten) {
+		info, err := os.Stat(r.path)
+		if err != nil {
+			return 0, fmt.Errorf("audit: %w", err)
 		}
+		behind := info.Size() - r.at
+		if behind > batchBytes+maxLine { // more than is ever written at once
+			return 0, bad
+		}
+		return int(behind), nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if r.notes.next != nil {
+		return 0, r.removed()
+	}
+	if r.notes.torn() > maxCheckpoint {
+		return 0, r.badNote(errTorn)
 	}
 	return torn, nil
+}
+
+// goOn opens the last segment to write more into it, after it has been cut back to what is
+// whole. What a killed process wrote may not be on disk yet.
+func (l *Log) goOn(old bool) (err error) {
+	if err := errors.Join(l.lines.cutBack(l.disk), l.notes.cutBack(l.disk)); err != nil {
+		return err
+	}
+	if l.lines.file, err = l.disk.reopen(l.lines.path); err != nil {
+		return err
+	}
+	if err := l.lines.file.Sync(); err != nil {
+		return err
+	}
+	if old || l.lines.size >= l.most {
+		return l.lines.close()
+	}
+	if l.notes.file, err = l.disk.reopen(l.notes.path); err != nil {
+		return err
+	}
+	return l.notes.file.Sync()
+}
+
+// whole lists the segments, after those have been removed from the end that a crash left
+// before they had anything in them.
+func (l *Log) whole() ([]segmentFile, error) {
+	segments, err := segmentsOf(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := withoutGaps(segments); err != nil {
+		return nil, err
+	}
+	for len(segments) > 0 {
+		last := segments[len(segments)-1]
+		unborn, err := unborn(last)
+		if err != nil {
+			return nil, err
+		}
+		if !unborn {
+			break
+		}
+		if err := l.disk.remove(last.path); err != nil {
+			return nil, fmt.Errorf("audit: %w", err)
+		}
+		segments = segments[:len(segments)-1]
+	}
+	next := 1
+	if len(segments) > 0 {
+		next = segments[len(segments)-1].number + 1
+	}
+	for ; exists(notesPath(l.dir, next)); next++ { // of one that was not begun
+		if err := l.disk.remove(notesPath(l.dir, next)); err != nil {
+			return nil, fmt.Errorf("audit: %w", err)
+		}
+	}
+	if len(segments) > 0 {
+		if err := l.disk.syncDir(l.dir); err != nil { // what a killed process made may not be on disk yet
+			return nil, fmt.Errorf("audit: %w", err)
+		}
+	}
+	return segments, nil
+}
+
+// unborn says that a segment has no event and no whole checkpoint: the process ended
+// before it said that it was there.
+func unborn(s segmentFile) (bool, error) {
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return false, fmt.Errorf("audit: %w", err)
+	}
+	if info.Size() > 0 {
+		return false, nil
+	}
+	signed, err := os.ReadFile(notesPath(filepath.Dir(s.path), s.number))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("audit: %w", err)
+	}
+	whole, _ := cutNote(signed)
+	return whole == nil, nil
 }
 
 func withoutGaps(segments []segmentFile) error {
@@ -90,48 +195,19 @@ func withoutGaps(segments []segmentFile) error {
 }
 
 // lookBack says from which segment on the log is read: two full ones hold every call
-// that may still have been running, however many small ones trouble has left since.
+// that may still have been running, however many small ones trouble has left since. A
+// segment of version 1 does not say where it stands.
 func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
 	for from, size := len(segments)-1, int64(0); ; from-- {
 		info, err := os.Stat(segments[from].path)
 		if err != nil {
 			return 0, fmt.Errorf("audit: %w", err)
 		}
-		if size += info.Size(); size >= 2*l.most || from == 0 {
+		size += info.Size()
+		if from == 0 || (size >= 2*l.most && exists(notesPath(l.dir, segments[from].number))) {
 			return from, nil
 		}
 	}
-}
-
-// read follows the chain through a segment. The first one that is read is where the
-// chain is taken from.
-func (l *Log) read(s segmentFile, first bool, begun *unfinished) error {
-	l.size = 0
-	return eachLine(s.path, func(number int, line []byte, whole bool) error {
-		if !whole { // only the last line of a segment can be
-			return nil
-		}
-		if first && number == 1 {
-			if _, prev, _, err := split(line); err == nil {
-				l.chain.prev = prev
-			}
-		}
-		var e Event
-		err := l.chain.take(line)
-		if err == nil {
-			err = e.UnmarshalJSON(line)
-		}
-		if err == nil && l.seq != 0 && e.Seq != l.seq+1 {
-			err = errors.New("its number does not follow the one before")
-		}
-		if err != nil {
-			return fmt.Errorf("audit: the log was not left like this: %s, line %d: %w. Run safetool audit verify on it, move the directory away to look into it, and begin another", filepath.Base(s.path), number, err)
-		}
-		l.seq = e.Seq
-		l.size += int64(len(line)) + 1
-		begun.see(&e)
-		return nil
-	})
 }
 
 // unfinished are the calls that have begun and not ended.
@@ -164,12 +240,12 @@ func (l *Log) orphan(begun *unfinished) error {
 			continue
 		}
 		delete(begun.calls, call)
-		err := l.write(&Event{
+		err := l.record(&Event{
 			Phase: PhaseOrphaned, Call: e.Call, Server: e.Server, Caller: e.Caller, MCP: e.MCP, Trace: e.Trace,
 			Decision: Decision{By: "log", Rule: "no_outcome", Reason: "the process ended before the outcome was recorded: the call may have happened"},
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("audit: %w", err)
 		}
 	}
 	return nil

@@ -5,7 +5,8 @@ import "sync"
 // Stats are what a log has done since it was opened.
 type Stats struct {
 	Events        uint64 // recorded
-	Checkpoint    string // of the last event, to keep elsewhere; empty before the first
+	Covered       uint64 // events of the log, of this run and those before, that a checkpoint covers
+	Checkpoint    string // the last one that was signed, to keep elsewhere; empty before the first
 	MirrorFailed  uint64 // events that a mirror returned an error for, or panicked on
 	MirrorDropped uint64 // events that a mirror's queue had no room for, or that were left in it at Close
 }
@@ -14,16 +15,20 @@ type Stats struct {
 type counters struct {
 	mu    sync.Mutex
 	stats Stats
-	seq   uint64
-	mac   mac
 	err   error
 }
 
-func (c *counters) recorded(seq uint64, m mac) {
+func (c *counters) recorded() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Events++
-	c.seq, c.mac = seq, m
+}
+
+// signed notes a checkpoint.
+func (c *counters) signed(size uint64, note string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Covered, c.stats.Checkpoint = size, note
 }
 
 func (c *counters) mirror(failed, dropped uint64) {
@@ -50,9 +55,5 @@ func (c *counters) health() error {
 func (c *counters) read() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.stats
-	if c.seq > 0 {
-		s.Checkpoint = checkpoint(c.seq, c.mac)
-	}
-	return s
+	return c.stats
 }

@@ -11,16 +11,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // VerifyOptions say what a log is held against. Nil is the zero value.
 type VerifyOptions struct {
-	// Key is the key of the log; without it the one in the log's directory is used
-	// if it is there.
-	Key []byte
-	// Since is a checkpoint that was taken to another place, as Report and Stats
-	// give it: "12:" and a MAC. The log must still hold that event, unchanged.
+	// PublicKey verifies the checkpoints; without it the one in the log's directory is used
+	// if it is there. See [ReadPublicKey].
+	PublicKey string
+	// Since is a checkpoint that was taken to another place: a signed one, or the short form
+	// in which Report gives it. The log must still hold the events that it covers, unchanged.
 	Since string
+	// Key is the key of the log, for lines of version 1; without it the one in the log's
+	// directory is used if it is there.
+	Key []byte
 }
 
 // A Report is what Verify found.
@@ -29,19 +34,12 @@ type Report struct {
 	First, Last      time.Time // of the first and the last event
 	Phases           map[Phase]int
 	Unfinished       int        // calls with an intent and no outcome
-	Checkpoint       string     // of the last event, to keep elsewhere; empty in an empty log
+	Covered          uint64     // events that checkpoints cover
+	Checkpoint       string     // of all events, to keep elsewhere: their number and the root of their tree; empty in an empty log
 	Bad              *BadRecord // the first record that is wrong, nil if none is
 	// CannotKnow says, in sentences, what this verification can therefore not
 	// know.
 	CannotKnow []string
-}
-
-// A BadRecord is a line that is not what was written.
-type BadRecord struct {
-	File   string // within the directory
-	Line   int    // from 1; 0 for a file as a whole
-	Seq    uint64 // what its number should be
-	Reason string
 }
 
 // String names the record in one line.
@@ -59,7 +57,7 @@ const (
 	tornWait  = 10 * time.Millisecond
 )
 
-// Verify holds the log in dir against its chain, in memory that does not grow with
+// Verify holds the log in dir against its checkpoints, in memory that does not grow with
 // it. What is wrong with the log is in the report; the error says that it could not
 // be read or that the options make no sense. It may run beside the log's writer.
 func Verify(dir string, o *VerifyOptions) (Report, error) {
@@ -72,23 +70,8 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 		options = *o
 	}
 	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[callHash]struct{}{}, pause: pause}
-	if options.Since != "" {
-		var err error
-		if v.sinceSeq, v.since, err = parseCheckpoint(options.Since); err != nil {
-			return v.report, err
-		}
-	}
-	key := options.Key
-	if key == nil {
-		var err error
-		if key, err = ReadKey(filepath.Join(dir, keyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return v.report, err
-		}
-	} else if len(key) < minKey {
-		return v.report, fmt.Errorf("audit: a key has at least %d bytes", minKey)
-	}
-	var err error
-	if v.chain, err = newChain(key); err != nil {
+	v.reader = reader{dir: dir, see: v.event}
+	if err := v.keys(&options); err != nil {
 		return v.report, err
 	}
 	segments, err := segmentsOf(dir)
@@ -98,11 +81,57 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 	if len(segments) == 0 && !exists(filepath.Join(dir, keyFile)) && !exists(filepath.Join(dir, lockFile)) {
 		return v.report, fmt.Errorf("audit: there is no log in %s", dir)
 	}
-	if err := v.segments(segments); err != nil {
+	err = v.segments(segments)
+	if bad, ok := errors.AsType[*BadRecord](err); ok {
+		v.report.Bad = bad
+	} else if err != nil {
 		return v.report, err
 	}
-	v.conclude(key == nil, options)
+	v.conclude(options)
 	return v.report, nil
+}
+
+// keys makes ready what the log is held against.
+func (v *verifier) keys(o *VerifyOptions) (err error) {
+	if o.PublicKey == "" {
+		public, err := ReadPublicKey(filepath.Join(v.dir, publicFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		v.beside, o.PublicKey = true, public
+	}
+	if o.PublicKey != "" {
+		if v.verifier, err = verifierOf(o.PublicKey); err != nil {
+			return err
+		}
+	}
+	if o.Since != "" {
+		if v.sinceSize, v.since, err = parseSince(o.Since, v.verifier); err != nil {
+			return err
+		}
+	}
+	key := o.Key
+	if key == nil {
+		if key, err = ReadKey(filepath.Join(v.dir, keyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	} else if len(key) < minKey {
+		return fmt.Errorf("audit: a key has at least %d bytes", minKey)
+	}
+	v.chain, err = newChain(key)
+	return err
+}
+
+// parseSince reads a checkpoint that was kept elsewhere, in either form.
+func parseSince(s string, verifier note.Verifier) (uint64, root, error) {
+	if !strings.Contains(s, "\n") {
+		return parseBrief(s)
+	}
+	c, err := openCheckpoint([]byte(s), verifier)
+	if err != nil {
+		return 0, root{}, fmt.Errorf("audit: the checkpoint that the log is held against: %w", err)
+	}
+	return c.size, c.root, nil
 }
 
 // A callHash stands for a call, whose key may be of any size in a log that somebody else
@@ -120,91 +149,73 @@ func exists(path string) bool {
 }
 
 type verifier struct {
-	report   Report
-	chain    *chain
-	seq      uint64
-	open     map[callHash]struct{} // calls that have begun and not ended
-	sinceSeq uint64
-	since    mac
-	seen     bool   // the checkpoint's event
-	pause    func() // before looking again
+	reader
+	report    Report
+	beside    bool                  // the public key is the one beside the log
+	open      map[callHash]struct{} // calls that have begun and not ended
+	sinceSize uint64
+	since     root
+	pause     func() // before looking again
 }
+
+// known says that there is such a phase.
+func known(p Phase) bool { return slices.Contains(phases, p) }
 
 var phases = []Phase{PhaseIntent, PhaseOutcome, PhaseRefused, PhaseOrphaned, PhaseNotice}
 
 func (v *verifier) segments(all []segmentFile) error {
+	for len(all) > 0 { // one that is being begun, or was when the process ended
+		last, err := unborn(all[len(all)-1])
+		if err != nil {
+			return err
+		}
+		if !last {
+			break
+		}
+		all = all[:len(all)-1]
+	}
 	for i, s := range all {
 		if s.number != i+1 {
-			v.report.Bad = &BadRecord{File: filepath.Base(s.path), Reason: fmt.Sprintf("segment %d is missing before it", i+1)}
-			return nil
+			return &BadRecord{File: filepath.Base(s.path), Reason: fmt.Sprintf("segment %d is missing before it", i+1)}
 		}
 		v.report.Segments++
-		err := v.segment(s, i == len(all)-1, tornTries)
-		if errors.Is(err, errStop) {
-			return nil
+		tries := 0
+		if i == len(all)-1 {
+			tries = tornTries
 		}
-		if err != nil {
+		if err := v.segment(s, tries); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// segment follows the chain through a file. Where the last line of the last file is
-// not whole, it looks again.
-func (v *verifier) segment(s segmentFile, last bool, tries int) error {
-	torn := false
-	events := v.report.Events
-	skip := 0
+// segment reads a segment. Where the end of the last one is not whole, it looks again.
+func (v *verifier) segment(s segmentFile, tries int) error {
+	if err := v.reader.open(s); err != nil {
+		return err
+	}
 	for {
-		torn = false
-		err := eachLine(s.path, func(number int, line []byte, whole bool) error {
-			if number <= skip {
-				return nil
-			}
-			if !whole {
-				torn = true
-				if last && tries > 0 {
-					return nil
-				}
-				return v.bad(s, number, "it is not whole: it was cut off while it was written, which the server puts in order at its next start, or it was changed")
-			}
-			return v.line(s, number, line)
-		})
-		if err != nil || !torn {
+		torn, err := v.read()
+		if err != nil {
 			return err
 		}
-		skip = v.report.Events - events
+		err = v.end(torn)
+		if bad, ok := errors.AsType[*BadRecord](err); !ok || tries == 0 || !errors.Is(bad.cause, errTorn) {
+			return err
+		}
 		tries--
 		v.pause()
 	}
 }
 
-func (v *verifier) bad(s segmentFile, number int, reason string) error {
-	v.report.Bad = &BadRecord{File: filepath.Base(s.path), Line: number, Seq: v.seq + 1, Reason: reason}
-	return errStop
-}
-
-func (v *verifier) line(s segmentFile, number int, line []byte) error {
-	if err := v.chain.take(line); err != nil {
-		return v.bad(s, number, err.Error())
-	}
-	var e Event
-	if err := e.UnmarshalJSON(line); err != nil {
-		return v.bad(s, number, errForm.Error())
-	}
-	if !slices.Contains(phases, e.Phase) {
-		return v.bad(s, number, errForm.Error())
-	}
-	if e.Seq != v.seq+1 {
-		return v.bad(s, number, fmt.Sprintf("its number is %d", e.Seq))
-	}
-	v.seq++
-	if v.sinceSeq == v.seq {
-		if v.chain.prev != v.since {
-			return v.bad(s, number, "it is not the event that the checkpoint was taken of: the log was rewritten")
+// event counts an event, which is in the tree.
+func (v *verifier) event(e *Event) error {
+	if v.sinceSize == v.tree.size && v.since != v.tree.root() {
+		return &BadRecord{
+			File: filepath.Base(v.path), Line: v.line, Seq: v.tree.size,
+			Reason: "the events up to this one are not those that the checkpoint was taken of: the log was rewritten",
 		}
-		v.seen = true
 	}
 	if v.report.Events == 0 {
 		v.report.First = e.Time
@@ -224,23 +235,29 @@ func (v *verifier) line(s segmentFile, number int, line []byte) error {
 	return nil
 }
 
-func (v *verifier) conclude(keyless bool, o VerifyOptions) {
+func (v *verifier) conclude(o VerifyOptions) {
 	r := &v.report
-	r.Unfinished = len(v.open)
-	if v.seq > 0 {
-		r.Checkpoint = checkpoint(v.seq, v.chain.prev)
+	r.Unfinished, r.Covered = len(v.open), v.covered
+	if v.tree.size > 0 {
+		r.Checkpoint = brief(v.tree.size, v.tree.root())
 	}
-	if r.Bad == nil && v.sinceSeq > 0 && !v.seen {
-		r.Bad = &BadRecord{File: "the log", Reason: fmt.Sprintf("it ends at event %d, but the checkpoint was taken at event %d: what followed was removed", v.seq, v.sinceSeq)}
+	if r.Bad == nil && v.sinceSize > v.tree.size {
+		r.Bad = &BadRecord{File: "the log", Reason: fmt.Sprintf("it ends at event %d, but the checkpoint was taken at event %d: what followed was removed", v.tree.size, v.sinceSize)}
 	}
 	switch {
-	case keyless:
-		r.CannotKnow = append(r.CannotKnow, "Without the key nothing shows whether the events are what was written; only their order was checked.")
-	case o.Key == nil:
-		r.CannotKnow = append(r.CannotKnow, "The key is the one beside the log: whoever could write there could have written a chain of their own. Keep the key elsewhere (Options.Key) and give it here.")
+	case v.verifier == nil:
+		r.CannotKnow = append(r.CannotKnow, "Without the public key nothing shows who signed the checkpoints: whoever could write the log could have made them.")
+	case v.beside:
+		r.CannotKnow = append(r.CannotKnow, "The public key is the one beside the log: whoever could write there could have signed a log of their own. Keep the file signer.pub elsewhere and give it here.")
+	}
+	if v.old && v.chain.hash == nil && r.Events > 0 {
+		r.CannotKnow = append(r.CannotKnow, "Without the key of the log nothing shows whether its lines of version 1 are what was written; only their order was checked.")
+	}
+	if behind := v.tree.size - v.covered; behind > 0 && r.Bad == nil && !v.old {
+		r.CannotKnow = append(r.CannotKnow, fmt.Sprintf("No checkpoint covers %s yet: that they were changed would not show. A log that runs makes one within %s of each event, and when it is closed; one that was killed, at its next start.", lastOf(behind), checkpointEvery))
 	}
 	if o.Since == "" {
-		r.CannotKnow = append(r.CannotKnow, "Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state, or is another log that was written with the same key.")
+		r.CannotKnow = append(r.CannotKnow, "Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state, or is another log that was signed with the same key.")
 	}
 }
 
@@ -283,4 +300,11 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func lastOf(n uint64) string {
+	if n == 1 {
+		return "the last event"
+	}
+	return fmt.Sprintf("the last %d events", n)
 }

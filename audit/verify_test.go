@@ -94,11 +94,23 @@ func TestTruncationAndRollbackShowAgainstACheckpointFromElsewhere(t *testing.T) 
 	t.Parallel()
 	dir, path, content := written(t)
 	since := verified(t, dir, nil).Checkpoint
+	notes := filepath.Join(dir, "audit-00000001.checkpoints")
+	signed, err := os.ReadFile(notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := signed[:bytes.Index(signed, []byte("\nsafemcp/audit/"))+1] // its first checkpoint
 	lines := bytes.SplitAfter(content, []byte("\n"))
 	if r := verified(t, dir, &audit.VerifyOptions{Since: since}); r.Bad != nil {
 		t.Errorf("the log itself: %v", r.Bad)
 	}
 	if err := os.WriteFile(path, bytes.Join(lines[:4], nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verified(t, dir, nil); r.Bad == nil || !strings.Contains(r.Bad.Reason, "a checkpoint covers 6") {
+		t.Errorf("cut, but its checkpoints left: %+v", r.Bad)
+	}
+	if err := os.WriteFile(notes, begun, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := verified(t, dir, nil)
@@ -122,18 +134,32 @@ func TestTruncationAndRollbackShowAgainstACheckpointFromElsewhere(t *testing.T) 
 	}
 }
 
-func TestAChainUnderAnotherKeyIsWrong(t *testing.T) {
+func TestALogSignedWithAnotherKeyIsWrong(t *testing.T) {
 	t.Parallel()
 	dir, _, _ := written(t)
-	if r := verified(t, dir, &audit.VerifyOptions{Key: bytes.Repeat([]byte{7}, 32)}); r.Bad == nil || r.Bad.Line != 1 {
-		t.Errorf("got %+v", r.Bad)
-	}
-	if err := os.Remove(filepath.Join(dir, "key")); err != nil {
+	_, public, err := audit.GenerateKey()
+	if err != nil {
 		t.Fatal(err)
 	}
+	if r := verified(t, dir, &audit.VerifyOptions{PublicKey: public}); r.Bad == nil || !strings.Contains(r.Bad.Reason, "signed") {
+		t.Errorf("got %+v", r.Bad)
+	}
+	path := filepath.Join(dir, "signer.pub")
+	if public, err = audit.ReadPublicKey(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if r := verified(t, dir, &audit.VerifyOptions{PublicKey: public}); r.Bad != nil || len(r.CannotKnow) != 1 {
+		t.Errorf("with its key, kept elsewhere: %+v", r)
+	}
 	r := verified(t, dir, nil)
-	if r.Bad != nil || !strings.Contains(strings.Join(r.CannotKnow, " "), "Without the key") {
+	if r.Bad != nil || !strings.Contains(strings.Join(r.CannotKnow, " "), "Without the public key") {
 		t.Errorf("without the key: %+v", r)
+	}
+	if _, err := audit.Verify(dir, &audit.VerifyOptions{PublicKey: "x"}); err == nil {
+		t.Error("no key was taken for one")
 	}
 }
 

@@ -7,9 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
-	"strconv"
-	"strings"
 )
+
+// Lines of version 1 were chained: each carries an HMAC over itself and over the line
+// before. Nothing writes them any more.
 
 // A mac is the MAC of a line, and the state of the chain after it. The chain begins
 // with zeros.
@@ -17,7 +18,7 @@ type mac [sha256.Size]byte
 
 func (m mac) String() string { return hex.EncodeToString(m[:]) }
 
-// The end of each line, which the MAC is in and not over.
+// The end of each line of version 1, which the MAC is in and not over.
 const (
 	tailOpen  = `,"integrity":{"prev":"`
 	tailMid   = `","mac":"`
@@ -26,7 +27,7 @@ const (
 	tailSize  = len(tailOpen) + macText + len(tailMid) + macText + len(tailClose)
 )
 
-// A chain makes and checks MACs. It is for one goroutine at a time.
+// A chain checks MACs. It is for one goroutine at a time.
 type chain struct {
 	hash hash.Hash // nil without a key
 	prev mac
@@ -52,21 +53,7 @@ func (c *chain) next(body []byte) (m mac) {
 	return m
 }
 
-// seal appends the integrity and the end of the line to body, and returns the line's
-// MAC.
-func (c *chain) seal(body []byte) ([]byte, mac) {
-	m := c.next(body)
-	body = append(body, tailOpen...)
-	body = hex.AppendEncode(body, c.prev[:])
-	body = append(body, tailMid...)
-	body = hex.AppendEncode(body, m[:])
-	body = append(body, tailClose...)
-	return append(body, '\n'), m
-}
-
-// Faults of a line. They name what is wrong and not whose fault it is.
 var (
-	errForm = errors.New("it does not have the form of an event of this log")
 	errPrev = errors.New("it does not follow the line before: lines were added, removed or moved")
 	errMAC  = errors.New("it is not as it was written, or was written with another key")
 )
@@ -112,22 +99,4 @@ func cutAt(s []byte, open, mid string) (text, rest []byte, ok bool) {
 	}
 	rest, ok = bytes.CutPrefix(s[macText:], []byte(mid))
 	return s[:macText], rest, ok
-}
-
-// lowerHex decodes hexadecimal digits in lower case alone: a line has one form.
-func lowerHex(text, into []byte) bool {
-	n, err := hex.Decode(into, text)
-	return err == nil && n == len(into) && bytes.Equal(bytes.ToLower(text), text)
-}
-
-// checkpoint is the state of the chain in a form to keep elsewhere: "SEQ:MAC".
-func checkpoint(seq uint64, m mac) string { return strconv.FormatUint(seq, 10) + ":" + m.String() }
-
-func parseCheckpoint(s string) (seq uint64, m mac, err error) {
-	number, text, ok := strings.Cut(strings.TrimSpace(s), ":")
-	seq, err = strconv.ParseUint(number, 10, 64)
-	if !ok || err != nil || seq == 0 || len(text) != macText || !lowerHex([]byte(text), m[:]) {
-		return 0, m, errors.New(`audit: a checkpoint is the number of an event and its MAC, "12:" and 64 hexadecimal digits, as Verify reports it`)
-	}
-	return seq, m, nil
 }

@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A checkpoint says, signed, what the tree of a log was when it had so many events. Its
+// text is that of C2SP tlog-checkpoint, with lines of our own behind the three:
+//
+//	safemcp/audit/4f9c2e0d77aa41b0
+//	200
+//	CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+//	time 2026-11-26T08:00:00.5Z
+//	previous q0qhRUBqS6bXm6cE1E3vYmB2KcPq1x1mFQdXhG1p6aM=
+//	edge R3B8…= 0a1c…= …
+//
+//	— safemcp/audit/4f9c2e0d77aa41b0 7WMI…
+//
+// "previous" is the SHA-256 of the checkpoint before, as it stands. A segment begins with
+// one that has the edge of the tree, from which the segment can be verified without those
+// before it.
+type checkpoint struct {
+	origin   string
+	size     uint64
+	root     root
+	time     time.Time
+	previous root
+	edge     []root // nil unless a segment begins with it
+	begins   bool
+}
+
+// maxCheckpoint bounds a checkpoint, in bytes. The largest has an edge of 64 hashes.
+const maxCheckpoint = 8 << 10
+
+var (
+	errCheckpoint = errors.New("it is not a checkpoint of this log")
+	errSignature  = errors.New("it is not signed with the log's key")
+)
+
+func (c *checkpoint) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%d\n%s\ntime %s\n", c.origin, c.size, encode64(c.root), c.time.UTC().Format(time.RFC3339Nano))
+	if c.previous != (root{}) {
+		fmt.Fprintf(&b, "previous %s\n", encode64(c.previous))
+	}
+	if c.begins {
+		b.WriteString("edge")
+		for _, h := range c.edge {
+			b.WriteString(" " + encode64(h))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// sign returns the checkpoint as a signed note.
+func (c *checkpoint) sign(signers ...note.Signer) ([]byte, error) {
+	signed, err := note.Sign(&note.Note{Text: c.text()}, signers...)
+	if err != nil {
+		return nil, fmt.Errorf("audit: signing a checkpoint: %w", err)
+	}
+	return signed, nil
+}
+
+// openCheckpoint reads a signed checkpoint. There is one form of each: what parses and is
+// written otherwise is refused. Without a verifier the signature is not looked at.
+func openCheckpoint(signed []byte, verifier note.Verifier) (*checkpoint, error) {
+	end := bytes.LastIndex(signed, []byte("\n\n"))
+	if end < 0 {
+		return nil, errCheckpoint
+	}
+	c, err := parseCheckpoint(string(signed[:end+1]))
+	if err != nil {
+		return nil, err
+	}
+	if !canonicalSignature(signed[end+2:]) {
+		return nil, errCheckpoint
+	}
+	if verifier != nil {
+		if _, err := note.Open(signed, note.VerifierList(verifier)); err != nil {
+			return nil, errSignature
+		}
+	}
+	return c, nil
+}
+
+// canonicalSignature says that there is one line of signature in its one form: base64 has
+// bits that do not count at its end.
+func canonicalSignature(line []byte) bool {
+	parts := strings.Split(string(line), " ")
+	if len(parts) != 3 || parts[0] != "—" || !strings.HasSuffix(parts[2], "\n") {
+		return false
+	}
+	text := strings.TrimSuffix(parts[2], "\n")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && base64.StdEncoding.EncodeToString(raw) == text
+}
+
+func parseCheckpoint(text string) (*checkpoint, error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) < 4 {
+		return nil, errCheckpoint
+	}
+	var c checkpoint
+	var err error
+	c.origin = lines[0]
+	if c.size, err = strconv.ParseUint(lines[1], 10, 64); err != nil {
+		return nil, errCheckpoint
+	}
+	at, timed := strings.CutPrefix(lines[3], "time ")
+	if c.time, err = time.Parse(time.RFC3339Nano, at); err != nil || !timed || !decode64(lines[2], &c.root) {
+		return nil, errCheckpoint
+	}
+	rest := lines[4:]
+	if len(rest) > 0 && strings.HasPrefix(rest[0], "previous ") {
+		if !decode64(rest[0][len("previous "):], &c.previous) {
+			return nil, errCheckpoint
+		}
+		rest = rest[1:]
+	}
+	if len(rest) > 0 && strings.HasPrefix(rest[0], "edge") {
+		c.begins = true
+		for _, s := range strings.Fields(rest[0])[1:] {
+			var h root
+			if !decode64(s, &h) {
+				return nil, errCheckpoint
+			}
+			c.edge = append(c.edge, h)
+		}
+	}
+	if c.text() != text {
+		return nil, errCheckpoint
+	}
+	return &c, nil
+}
+
+func encode64(h root) string { return base64.StdEncoding.EncodeToString(h[:]) }
+
+func decode64(s string, h *root) bool {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && copy(h[:], b) == len(b) && len(b) == len(h)
+}
+
+// hashOfNote is what the next checkpoint says of the one before.
+func hashOfNote(signed []byte) root { return sha256.Sum256(signed) }
+
+// cutNote returns the first of the notes in b and what follows, or no note where none is
+// whole.
+func cutNote(b []byte) (signed, rest []byte) {
+	at := bytes.Index(b, []byte("\n\n— "))
+	if at < 0 {
+		return nil, b
+	}
+	end := bytes.IndexByte(b[at+2:], '\n')
+	if end < 0 {
+		return nil, b
+	}
+	end += at + 3
+	return b[:end], b[end:]
+}

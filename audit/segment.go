@@ -1,0 +1,288 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// maxNotes bounds the checkpoints of one segment that are read, in bytes. There are fewer
+// than events, and a full segment has at most some ten thousand of those.
+const maxNotes = 64 << 20
+
+// notes are the checkpoints of a segment, read one after the other.
+type notes struct {
+	path     string
+	verifier note.Verifier
+	rest     []byte
+	at       int64       // how far they have been taken
+	next     *checkpoint // not taken yet; nil if there is none, or none that is whole
+	signed   []byte      // next, as it stands
+}
+
+// load reads what there is by now, behind what has been taken, and looks at the first.
+func (n *notes) load() error {
+	file, err := os.Open(n.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(n.at, io.SeekStart); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if n.rest, err = io.ReadAll(io.LimitReader(file, maxNotes)); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return n.look()
+}
+
+// look looks at the next checkpoint. One that is none is a fault, if it is not the end of
+// the file: that may be under way, or have been torn.
+func (n *notes) look() error {
+	n.next, n.signed = nil, nil
+	signed, rest := cutNote(n.rest)
+	if signed == nil {
+		return nil
+	}
+	c, err := openCheckpoint(signed, n.verifier)
+	if err != nil {
+		if whole, _ := cutNote(rest); whole == nil && !errors.Is(err, errSignature) {
+			return nil
+		}
+		return err
+	}
+	n.next, n.signed = c, signed
+	return nil
+}
+
+// take takes the next checkpoint.
+func (n *notes) take() error {
+	n.at += int64(len(n.signed))
+	n.rest = n.rest[len(n.signed):]
+	return n.look()
+}
+
+// torn says how many bytes are at the end that are no checkpoint.
+func (n *notes) torn() int {
+	if n.next != nil {
+		return 0
+	}
+	return len(n.rest)
+}
+
+// A reader follows a log through its segments: the tree over its lines, the checkpoints,
+// the checksums, the numbers. It is for one goroutine at a time.
+type reader struct {
+	dir      string
+	verifier note.Verifier // nil: signatures are not looked at
+	chain    *chain        // of lines of version 1
+	see      func(*Event) error
+
+	tree     tree
+	begun    bool // it is known where the log stands
+	old      bool // only lines of version 1 so far
+	origin   string
+	previous root   // of the last checkpoint
+	covered  uint64 // events that checkpoints have covered
+
+	// of the segment that is read
+	segmentFile
+	notes notes
+	line  int   // how many have been read
+	at    int64 // and how many bytes they are
+}
+
+// A BadRecord is a line or a checkpoint that is not what was written.
+type BadRecord struct {
+	File   string // within the directory
+	Line   int    // from 1; 0 for a file as a whole
+	Seq    uint64 // what its number should be
+	Reason string
+
+	cause error
+}
+
+// Error implements error.
+func (b *BadRecord) Error() string { return b.String() }
+
+func (r *reader) bad(cause error) error {
+	return &BadRecord{File: filepath.Base(r.path), Line: r.line + 1, Seq: r.tree.size + 1, Reason: cause.Error(), cause: cause}
+}
+
+func (r *reader) badNote(cause error) error {
+	return &BadRecord{File: filepath.Base(r.notes.path), Seq: r.tree.size + 1, Reason: fmt.Sprintf("the checkpoint at byte %d: %v", r.notes.at, cause), cause: cause}
+}
+
+// Faults of checkpoints.
+var (
+	errNoNotes   = errors.New("its checkpoints are missing")
+	errOrder     = errors.New("it does not follow the one before: checkpoints were added, removed or moved")
+	errOtherLog  = errors.New("it is of another log")
+	errRemoved   = errors.New("lines were removed")
+	errRewritten = errors.New("lines were changed, added, removed or moved, with their checksums made to fit")
+)
+
+// open begins to read a segment.
+func (r *reader) open(s segmentFile) error {
+	r.segmentFile, r.line, r.at = s, 0, 0
+	r.notes = notes{path: notesPath(r.dir, s.number), verifier: r.verifier}
+	if err := r.notes.load(); err != nil {
+		return r.noteFault(err)
+	}
+	first := r.notes.next
+	if first == nil {
+		if !r.begun || r.old {
+			r.begun, r.old = true, true
+			return nil
+		}
+		return r.badNote(errNoNotes)
+	}
+	if !first.begins {
+		return r.badNote(errOrder)
+	}
+	if !r.begun { // what was before is not read
+		r.origin = first.origin
+		if err := r.tree.settle(first.size, first.edge); err != nil {
+			return r.badNote(err)
+		}
+		r.previous, r.begun = first.previous, true
+	}
+	if r.old {
+		r.origin, r.old = first.origin, false
+	}
+	return r.checkpoint()
+}
+
+func (r *reader) noteFault(err error) error {
+	if errors.Is(err, errCheckpoint) || errors.Is(err, errSignature) {
+		return r.badNote(err)
+	}
+	return err
+}
+
+// checkpoint holds the next checkpoint against the tree, and takes it.
+func (r *reader) checkpoint() error {
+	c := r.notes.next
+	switch {
+	case c.origin != r.origin:
+		return r.badNote(errOtherLog)
+	case c.previous != r.previous || c.size < r.covered || (c.begins && r.notes.at > 0):
+		return r.badNote(errOrder)
+	case c.begins && c.size > r.tree.size:
+		return r.removed()
+	case c.size != r.tree.size:
+		return r.badNote(errOrder)
+	case c.root != r.tree.root():
+		return r.rewritten()
+	}
+	r.previous, r.covered = hashOfNote(r.notes.signed), c.size
+	if err := r.notes.take(); err != nil {
+		return r.noteFault(err)
+	}
+	return nil
+}
+
+// rewritten says between which events something was changed by somebody who knows the form
+// of a line: only the tree shows it, and not where.
+func (r *reader) rewritten() error {
+	covered := r.tree.size - r.covered
+	b := &BadRecord{File: filepath.Base(r.path), Line: max(r.line-int(covered), 0) + 1, Seq: r.covered + 1, cause: errRewritten}
+	b.Reason = fmt.Sprintf("this event, or one of the %d after it, is not what was written: the checkpoint over them is of others", covered-min(covered, 1))
+	return b
+}
+
+// read reads the lines that are there by now, and the checkpoints over them. It says how
+// many bytes are behind the last whole line.
+func (r *reader) read() (torn int, err error) {
+	if err := r.notes.load(); err != nil { // before the lines: what they cover is there by then
+		return 0, r.noteFault(err)
+	}
+	file, err := os.Open(r.path)
+	if err != nil {
+		return 0, fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(r.at, io.SeekStart); err != nil {
+		return 0, fmt.Errorf("audit: %w", err)
+	}
+	err = linesOf(file, filepath.Base(r.path), func(_ int, line []byte, whole bool) error {
+		if err := r.due(); err != nil {
+			return err
+		}
+		if !whole {
+			torn = len(line)
+			return nil
+		}
+		return r.take(line)
+	})
+	if err == nil {
+		err = r.due()
+	}
+	return torn, err
+}
+
+// due takes the checkpoints of the tree as it is now.
+func (r *reader) due() error {
+	for n := r.notes.next; n != nil && n.size <= r.tree.size; n = r.notes.next {
+		if err := r.checkpoint(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes a line.
+func (r *reader) take(line []byte) error {
+	e := new(Event)
+	if bytes.HasPrefix(line, []byte(`{"v":1,`)) && r.old {
+		if err := r.chain.take(line); err != nil {
+			return r.bad(err)
+		}
+	} else if err := checkSum(line); err != nil {
+		return r.bad(err)
+	} else if r.old {
+		return r.badNote(errNoNotes)
+	}
+	switch err := e.UnmarshalJSON(line); {
+	case err != nil:
+		return r.bad(errForm)
+	case !known(e.Phase):
+		return r.bad(errForm)
+	case e.Seq != r.tree.size+1:
+		return r.bad(fmt.Errorf("its number is %d, and should be %d: lines were added, removed or moved", e.Seq, r.tree.size+1))
+	}
+	r.tree.add(line)
+	r.line++
+	r.at += int64(len(line)) + 1
+	return r.see(e)
+}
+
+// end says whether the segment is whole: nothing torn, and nothing covered that is not
+// there.
+func (r *reader) end(torn int) error {
+	switch {
+	case torn > 0:
+		return r.bad(errTorn)
+	case r.notes.next != nil:
+		return r.removed()
+	case r.notes.torn() > 0:
+		return r.badNote(errTorn)
+	}
+	return nil
+}
+
+// removed says that a checkpoint covers more than there is.
+func (r *reader) removed() error {
+	return r.bad(fmt.Errorf("%w: the segment ends at event %d, and a checkpoint covers %d", errRemoved, r.tree.size, r.notes.next.size))
+}
+
+// errTorn says of the end of a file that it is not whole.
+var errTorn = errors.New("it is not whole: it was cut off while it was written, which the server puts in order at its next start, or it was changed")

@@ -1,0 +1,284 @@
+package audit
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// A writer puts events into segments and signs what is there. It is for one goroutine at a
+// time.
+//
+// A segment is two files: the lines, and the checkpoints that were made while it was
+// written, the first of which has the edge of the tree as it was when the segment began.
+// After an error in either, both are closed for good, cut back to what is durable, and the
+// next event begins another segment.
+type writer struct {
+	dir      string
+	disk     disk
+	now      func() time.Time
+	most     int64 // bytes of a segment
+	lock     *flock.Flock
+	held     os.FileInfo // of the lock
+	stats    *counters
+	signer   note.Signer
+	verifier note.Verifier
+	origin   string
+	emit     func(line []byte) // is given every line that is durable
+
+	tree     tree // of the durable lines
+	covered  uint64
+	previous root // of the last checkpoint
+
+	number int      // of the last segment
+	lines  tape     // of the last segment
+	notes  tape     // its checkpoints
+	before struct { // the segment
+		previous root
+		covered  uint64
+	}
+	broken error // why the last segment was sealed, until the next one is there
+	buf    []byte
+	ends   []int // of the lines in buf
+}
+
+// A tape is a file that is appended to, up to its first error.
+type tape struct {
+	path   string
+	file   segment // nil when it is closed
+	size   int64   // durable
+	beyond bool    // it may hold more
+}
+
+// write appends b and syncs it.
+func (t *tape) write(b []byte) error {
+	n, err := t.file.Write(b)
+	if err == nil && n < len(b) {
+		err = fmt.Errorf("only %d of %d bytes were written", n, len(b))
+	}
+	if err == nil {
+		err = t.file.Sync()
+	}
+	if err != nil {
+		t.beyond = true
+		return err
+	}
+	t.size += int64(len(b))
+	return nil
+}
+
+func (t *tape) close() error {
+	if t.file == nil {
+		return nil
+	}
+	f := t.file
+	t.file = nil
+	return f.Close()
+}
+
+// cutBack cuts the tape back to what is durable: what is beyond was refused to whoever
+// asked for it.
+func (t *tape) cutBack(d disk) error {
+	if !t.beyond {
+		return nil
+	}
+	if err := d.cut(t.path, t.size); err != nil && (t.size > 0 || !errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
+	t.beyond = false
+	return nil
+}
+
+// An id is the ID of an event: 128 random bits, as text.
+const idSize = 26
+
+var idText = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// commit writes a batch of events' bodies, and returns when they are on disk. After an
+// error nothing of them is in the log.
+func (w *writer) commit(batch []*entry) error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	ids := make([]byte, 16*len(batch))
+	rand.Read(ids)
+	var id [idSize]byte
+	now := w.now()
+	w.buf, w.ends = w.buf[:0], w.ends[:0]
+	for i, e := range batch {
+		idText.Encode(id[:], ids[16*i:16*(i+1)])
+		from := len(w.buf)
+		w.buf = appendHead(w.buf, version, string(id[:]), w.tree.size+uint64(i)+1, now)
+		w.buf = appendSum(append(w.buf, e.body...), from)
+		w.buf = append(w.buf, '\n')
+		w.ends = append(w.ends, len(w.buf))
+	}
+	if err := w.lines.write(w.buf); err != nil {
+		w.seal(err)
+		return err
+	}
+	return nil
+}
+
+// ready sees that there is a segment to write to.
+func (w *writer) ready() error {
+	if err := w.alone(); err != nil {
+		return err
+	}
+	if w.lines.file != nil && w.lines.size >= w.most {
+		w.finish()
+	}
+	if w.lines.file == nil {
+		return w.begin()
+	}
+	return nil
+}
+
+// alone says that the lock is still where another process would look for it.
+func (w *writer) alone() error {
+	if now, err := os.Stat(w.lock.Path()); err != nil || !os.SameFile(now, w.held) {
+		return fmt.Errorf("the lock of the log in %s was removed, so that another process may write there: restart this one", w.dir)
+	}
+	return nil
+}
+
+// settle adds the batch that was committed last to the tree and hands it on.
+func (w *writer) settle() {
+	from := 0
+	for _, end := range w.ends {
+		w.tree.add(w.buf[from : end-1])
+		w.emit(w.buf[from:end])
+		from = end
+	}
+	w.ends = w.ends[:0]
+	if cap(w.buf) > 4*batchBytes {
+		w.buf = nil
+	}
+}
+
+// record commits one event of the log's own.
+func (w *writer) record(e *Event) error {
+	if err := w.commit([]*entry{{body: appendBody(nil, e)}}); err != nil {
+		return err
+	}
+	w.settle()
+	return nil
+}
+
+// seal gives the open segment up.
+func (w *writer) seal(err error) {
+	w.broken = err
+	w.lines.beyond, w.notes.beyond = true, true
+	_, _ = w.lines.close(), w.notes.close() // there is nothing more to lose in them
+	_ = w.cutBack()                         // it is tried again before the next segment, which is not begun without
+}
+
+// cutBack cuts a sealed segment back to what is durable. One without any event goes, or a
+// full disk would gather empty files for each event that it refuses.
+func (w *writer) cutBack() error {
+	if !w.lines.beyond && !w.notes.beyond {
+		return nil
+	}
+	if w.lines.size == 0 {
+		for _, t := range []*tape{&w.lines, &w.notes} { // the lines first: without them the checkpoints are of nothing
+			if err := w.disk.remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		w.lines, w.notes = tape{}, tape{}
+		w.number--
+		w.previous, w.covered = w.before.previous, w.before.covered
+		return nil
+	}
+	return errors.Join(w.lines.cutBack(w.disk), w.notes.cutBack(w.disk))
+}
+
+// begin begins the next segment.
+func (w *writer) begin() error {
+	if err := w.cutBack(); err != nil {
+		return err
+	}
+	if w.number >= lastSegment {
+		return fmt.Errorf("there are %d segments, and no name is left for another: begin a log in another directory", w.number)
+	}
+	w.number++
+	w.lines, w.notes = tape{path: segmentPath(w.dir, w.number)}, tape{path: notesPath(w.dir, w.number)}
+	w.before.previous, w.before.covered = w.previous, w.covered
+	if err := w.create(); err != nil {
+		w.seal(err)
+		return err
+	}
+	was := w.broken
+	w.broken = nil
+	if was != nil {
+		return w.record(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "segment_sealed", Reason: fmt.Sprintf("the segment before was given up after an error: %v", was),
+		}})
+	}
+	return nil
+}
+
+// create makes the files of a segment, durable.
+func (w *writer) create() (err error) {
+	if w.notes.file, err = w.disk.create(w.notes.path); err != nil {
+		return err
+	}
+	if err := w.checkpoint(true); err != nil {
+		return err
+	}
+	if w.lines.file, err = w.disk.create(w.lines.path); err != nil {
+		return err
+	}
+	return w.disk.syncDir(w.dir)
+}
+
+// checkpoint signs the tree as it is.
+func (w *writer) checkpoint(begins bool) error {
+	c := &checkpoint{origin: w.origin, size: w.tree.size, root: w.tree.root(), time: w.now(), previous: w.previous, begins: begins}
+	if begins {
+		c.edge = w.tree.edge
+	}
+	signed, err := c.sign(w.signer)
+	if err != nil {
+		return err
+	}
+	if err := w.notes.write(signed); err != nil {
+		return err
+	}
+	w.previous, w.covered = hashOfNote(signed), w.tree.size
+	w.stats.signed(c.size, string(signed))
+	return nil
+}
+
+// cover makes a checkpoint of what has none.
+func (w *writer) cover() error {
+	if w.covered == w.tree.size {
+		return nil
+	}
+	if w.lines.file == nil {
+		return w.begin() // whose first checkpoint covers what was before it
+	}
+	if err := w.checkpoint(false); err != nil {
+		w.seal(err)
+		return err
+	}
+	return nil
+}
+
+// finish ends the open segment.
+func (w *writer) finish() {
+	err := w.cover()
+	if w.lines.file == nil {
+		return // sealed
+	}
+	if err = errors.Join(err, w.lines.close(), w.notes.close()); err != nil {
+		w.seal(err)
+	}
+}
