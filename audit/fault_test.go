@@ -85,11 +85,12 @@ func TestNothingAcknowledgedIsLostWhateverFails(t *testing.T) {
 				t.Run(fmt.Sprintf("step %d for %d, short %v", fail, length, short), func(t *testing.T) {
 					t.Parallel()
 					dir := t.TempDir()
-					d := &faultyDisk{fail: fail, until: fail + length, short: short}
+					d := &faultyDisk{short: short}
 					l, err := openOn(d, dir, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
+					d.step, d.fail, d.until = 0, fail, fail+length
 					l.most = 1200 // some segments
 					var acknowledged []string
 					for i := range 14 {

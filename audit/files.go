@@ -10,7 +10,8 @@ import (
 	"strconv"
 )
 
-// A disk is what the log does to files, so that a test can make each step fail.
+// A disk is what the log does to files, so that a test can make each step fail, or lose
+// what was not synced.
 type disk interface {
 	// create makes a segment that does not exist, 0600.
 	create(path string) (segment, error)
@@ -18,8 +19,12 @@ type disk interface {
 	reopen(path string) (segment, error)
 	// cut shortens a file, for good when it returns.
 	cut(path string, size int64) error
-	// remove removes a segment that holds nothing.
+	// remove removes a file.
 	remove(path string) error
+	// rename gives a file another name, in the place of what has it.
+	rename(from, to string) error
+	// mkdir makes a directory, 0700, and those that it is in.
+	mkdir(dir string) error
 	// syncDir makes the names in a directory durable.
 	syncDir(dir string) error
 }
@@ -64,6 +69,10 @@ func (osDisk) cut(path string, size int64) error {
 }
 
 func (osDisk) remove(path string) error { return os.Remove(path) } //nolint:wrapcheck // names the path
+
+func (osDisk) rename(from, to string) error { return os.Rename(from, to) } //nolint:wrapcheck // names the paths
+
+func (osDisk) mkdir(dir string) error { return os.MkdirAll(dir, 0o700) } //nolint:wrapcheck // names the path
 
 func (osDisk) syncDir(dir string) error { return syncDir(dir) }
 

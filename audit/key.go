@@ -39,7 +39,7 @@ func ReadKey(path string) ([]byte, error) {
 
 // ownKey returns the key in dir, making one where there is none, unless there is a
 // log already that it could not belong to.
-func ownKey(dir string) ([]byte, error) {
+func ownKey(d disk, dir string) ([]byte, error) {
 	path := filepath.Join(dir, keyFile)
 	key, err := ReadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -54,23 +54,23 @@ func ownKey(dir string) ([]byte, error) {
 	}
 	key = make([]byte, minKey)
 	rand.Read(key)
-	if err := writeWhole(path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
+	if err := writeWhole(d, path, []byte(hex.EncodeToString(key)+"\n")); err != nil {
 		return nil, fmt.Errorf("audit: writing the key: %w", err)
 	}
 	return key, nil
 }
 
-// writeWhole makes a file that does not exist: all of it is on disk under its name when
-// it returns, and whenever the process dies before, nothing is there under that name. The
-// caller holds the lock of the directory.
-func writeWhole(path string, content []byte) error {
+// writeWhole makes a file, or puts it in the place of another: all of it is on disk under
+// its name when it returns, and whenever the process dies before, nothing of it is there
+// under that name. The caller holds the lock of the directory.
+func writeWhole(d disk, path string, content []byte) error {
 	unnamed := path + ".new"
-	if err := os.Remove(unnamed); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that died
-		return err //nolint:wrapcheck // the caller says what it was for
+	if err := d.remove(unnamed); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a process that died
+		return err
 	}
-	f, err := os.OpenFile(unnamed, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.create(unnamed)
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says what it was for
+		return err
 	}
 	_, err = f.Write(content)
 	if err == nil {
@@ -80,10 +80,10 @@ func writeWhole(path string, content []byte) error {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(unnamed, path)
+		err = d.rename(unnamed, path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(unnamed))
+		return errors.Join(err, d.remove(unnamed))
 	}
-	return syncDir(filepath.Dir(path))
+	return d.syncDir(filepath.Dir(path))
 }

@@ -98,7 +98,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if c := l.options.Commit; c < GroupCommit || c > SyncEach {
 		return nil, fmt.Errorf("audit: there is no way to commit of the number %d", c)
 	}
-	if err := makeDir(dir); err != nil {
+	if err := makeDir(d, dir); err != nil {
 		return nil, err
 	}
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
@@ -134,7 +134,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 func (l *Log) keys() (err error) {
 	key := l.options.Key
 	if key == nil {
-		if key, err = ownKey(l.dir); err != nil {
+		if key, err = ownKey(l.disk, l.dir); err != nil {
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (l *Log) keys() (err error) {
 		if err != nil {
 			return err
 		}
-		if signing, err = ownSigner(l.dir, begun); err != nil {
+		if signing, err = ownSigner(l.disk, l.dir, begun); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (l *Log) keys() (err error) {
 	if l.verifier, err = verifierOf(public); err != nil {
 		return err
 	}
-	return publish(l.dir, public)
+	return publish(l.disk, l.dir, public)
 }
 
 // Redactor returns the redactor whose key is derived from the log's, so that HMACs
@@ -288,18 +288,18 @@ func (l *Log) tick() {
 }
 
 // makeDir makes the directory of a log, or refuses one in which others could put what
-// the log would read or write.
-func makeDir(dir string) error {
-	if info, err := os.Stat(dir); err == nil {
-		if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-			return fmt.Errorf("audit: others can write to the directory %s: chmod 700 it, or give a directory in it that is not there yet", dir)
+// the log would read or write. Its name is durable: a process that died may have made it.
+func makeDir(d disk, dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("audit: others can write to the directory %s: chmod 700 it, or give a directory in it that is not there yet", dir)
+	}
+	if err != nil {
+		if err := d.mkdir(dir); err != nil {
+			return fmt.Errorf("audit: %w", err)
 		}
-		return nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if err := syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := d.syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("audit: %w", err)
 	}
 	return nil

@@ -59,7 +59,7 @@ func publicOf(signing string) (string, error) {
 
 // ownSigner returns the signing key in dir, making one where there is none, unless there
 // are checkpoints already that it could not have signed.
-func ownSigner(dir string, begun bool) (string, error) {
+func ownSigner(d disk, dir string, begun bool) (string, error) {
 	path := filepath.Join(dir, signerFile)
 	signing, err := readSigner(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +69,7 @@ func ownSigner(dir string, begun bool) (string, error) {
 		if signing, _, err = GenerateKey(); err != nil {
 			return "", err
 		}
-		if err := writeWhole(path, []byte(signing+"\n")); err != nil {
+		if err := writeWhole(d, path, []byte(signing+"\n")); err != nil {
 			return "", fmt.Errorf("audit: writing the signing key: %w", err)
 		}
 	} else if err != nil {
@@ -97,12 +97,12 @@ func readSigner(path string) (string, error) {
 }
 
 // publish puts the public key beside the log, for people to take elsewhere.
-func publish(dir, public string) error {
+func publish(d disk, dir, public string) error {
 	path := filepath.Join(dir, publicFile)
 	if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == public {
 		return nil
 	}
-	if err := writeWhole(path, []byte(public+"\n")); err != nil {
+	if err := writeWhole(d, path, []byte(public+"\n")); err != nil {
 		return fmt.Errorf("audit: writing the public key: %w", err)
 	}
 	return nil

@@ -2,7 +2,7 @@
 // logs, makes, lists and ends the API keys of their callers, and keeps their secrets in
 // an encrypted store.
 //
-//	safetool audit verify DIR [--key FILE] [--since CHECKPOINT]
+//	safetool audit verify DIR [--key PUBLIC] [--since CHECKPOINT]
 //	safetool audit show DIR [--follow] [--json]
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
@@ -34,9 +34,10 @@ import (
 
 const usage = `safetool looks after guarded MCP servers.
 
-  safetool audit verify DIR [--key FILE] [--since CHECKPOINT]
-      holds an audit log against its chain: exit 0 and counts, or exit 1 and the
-      first record that is wrong
+  safetool audit verify DIR [--key PUBLIC] [--since CHECKPOINT]
+      holds an audit log against its checkpoints: exit 0 and counts, or exit 1 and the
+      first record that is wrong; PUBLIC is the key in DIR/signer.pub, and CHECKPOINT
+      one that was printed or published before, both kept elsewhere, or files with them
   safetool audit show DIR [--follow] [--json]
       shows an audit log as a table, or as it is; --follow waits for more
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,22 +31,28 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// writer writes intents until it is killed, and says each number once it is
+// writer writes intents until it is killed, many at once, and says each call once it is
 // acknowledged.
 func writer(dir string) {
 	l, err := audit.Open(dir, nil)
 	if err != nil {
 		panic(err)
 	}
-	for {
-		if err := l.Record(context.Background(), &audit.Event{Phase: audit.PhaseIntent, Call: "w" + l.Stats().Checkpoint}); err != nil {
-			panic(err)
-		}
-		seq, _, _ := strings.Cut(l.Stats().Checkpoint, ":")
-		if _, err := os.Stdout.WriteString(seq + "\n"); err != nil {
-			os.Exit(0)
-		}
+	run := l.Stats().Covered
+	for w := range 8 {
+		go func() {
+			for n := 0; ; n++ {
+				call := fmt.Sprintf("%d-%d-%d", run, w, n)
+				if err := l.Record(context.Background(), &audit.Event{Phase: audit.PhaseIntent, Call: call}); err != nil {
+					panic(err)
+				}
+				if _, err := os.Stdout.WriteString(call + "\n"); err != nil {
+					os.Exit(0)
+				}
+			}
+		}()
 	}
+	select {}
 }
 
 func program(t *testing.T, as string, args ...string) *exec.Cmd {
@@ -99,7 +107,11 @@ func TestVerifyExitsByWhatItFinds(t *testing.T) {
 	}
 	_, after, _ := strings.Cut(out, "checkpoint ")
 	since := strings.Fields(after)[0]
-	if out, code := safetool(t, "audit", "verify", dir, "--since", since, "--key", filepath.Join(dir, "key")); code != 0 || strings.Contains(out, "note") {
+	public := filepath.Join(t.TempDir(), "kept.pub")
+	if text, err := os.ReadFile(filepath.Join(dir, "signer.pub")); err != nil || os.WriteFile(public, text, 0o600) != nil {
+		t.Fatal(err)
+	}
+	if out, code := safetool(t, "audit", "verify", dir, "--since", since, "--key", public); code != 0 || strings.Contains(out, "note") {
 		t.Errorf("with key and checkpoint, exit %d:\n%s", code, out)
 	}
 	segment := filepath.Join(dir, "audit-00000001.jsonl")
@@ -160,7 +172,7 @@ func TestShowIsATableOrTheEventsThemselves(t *testing.T) {
 	}
 	out, code = safetool(t, "audit", "show", "--json", dir)
 	var e audit.Event
-	if line, _, _ := strings.Cut(out, "\n"); code != 0 || json.Unmarshal([]byte(line), &e) != nil || e.Call != "c1" || e.Integrity.MAC == "" {
+	if line, _, _ := strings.Cut(out, "\n"); code != 0 || json.Unmarshal([]byte(line), &e) != nil || e.Call != "c1" || e.Integrity.Sum == "" {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
@@ -210,50 +222,74 @@ func (w *watched) Write(b []byte) (int, error) {
 // middle of its work, and the next start puts the log in order.
 func TestWhatWasAcknowledgedSurvivesKill(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for round := range 3 {
-		cmd := program(t, "writer", dir)
-		cmd.Stderr = os.Stderr
-		acknowledged, err := cmd.StdoutPipe()
+	const lives = 20 // of each of ten logs
+	for i := range 10 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			var acknowledged []string
+			for life := range lives {
+				acknowledged = append(acknowledged, killed(t, dir, 1+i+life)...)
+			}
+			survived(t, dir, acknowledged)
+		})
+	}
+}
+
+// survived takes a log up that was killed, and matches what was acknowledged with what is
+// there, one by one.
+func survived(t *testing.T, dir string, acknowledged []string) {
+	t.Helper()
+	l, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for e, err := range audit.Read(dir) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var said []byte
-		buf := make([]byte, 256)
-		for len(said) < 40*(round+1) {
-			n, err := acknowledged.Read(buf)
-			said = append(said, buf[:n]...)
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // it was killed
-		whole := said[:bytes.LastIndexByte(said, '\n')]
-		last := string(whole[bytes.LastIndexByte(whole, '\n')+1:])
-		l, err := audit.Open(dir, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		found := false
-		for e, err := range audit.Read(dir) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, _ := json.Marshal(e.Seq)
-			found = found || string(text) == last
-		}
-		r, err := audit.Verify(dir, nil)
-		if err != nil || r.Bad != nil || !found || r.Unfinished != 0 {
-			t.Errorf("round %d: event %s was acknowledged and is there: %v; %+v, %v", round, last, found, r, err)
+		if e.Phase == audit.PhaseIntent {
+			there[e.Call] = true
 		}
 	}
+	for _, call := range acknowledged {
+		if !there[call] {
+			t.Errorf("%s was acknowledged and is not there", call)
+		}
+	}
+	r, err := audit.Verify(dir, nil)
+	if err != nil || r.Bad != nil || r.Unfinished != 0 || r.Phases[audit.PhaseOrphaned] != r.Phases[audit.PhaseIntent] || len(acknowledged) == 0 {
+		t.Errorf("%d acknowledged; %+v, %v", len(acknowledged), r, err)
+	}
+}
+
+// killed starts a writer, kills it once it has said so many calls, and returns those.
+func killed(t *testing.T, dir string, calls int) (said []string) {
+	t.Helper()
+	cmd := program(t, "writer", dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if said = append(said, lines.Text()); len(said) == calls {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // it was killed
+	if len(said) < calls {
+		t.Fatalf("the writer ended by itself, after %d calls", len(said))
+	}
+	return said[:len(said)-1] // the last line may not be whole
 }

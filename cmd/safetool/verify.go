@@ -3,24 +3,26 @@ package main
 import (
 	"flag"
 	"io"
+	"os"
 
 	"github.com/safemcp/safemcp/audit"
 )
 
-// auditVerify holds a log against its chain.
+// auditVerify holds a log against its checkpoints.
 func auditVerify(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
-	keyPath := flags.String("key", "", "a file with the key, in hexadecimal, rather than the one beside the log")
-	since := flags.String("since", "", "a checkpoint that an earlier verification printed")
+	key := flags.String("key", "", "the public key that was kept elsewhere, or a file that holds it; for lines of version 1, a file with the key of the log, in hexadecimal")
+	since := flags.String("since", "", "a checkpoint that was kept elsewhere, or a file that holds it")
 	dir, err := parse(flags, args)
 	if err != nil {
 		return err
 	}
-	options := audit.VerifyOptions{Since: *since}
-	if *keyPath != "" {
-		if options.Key, err = audit.ReadKey(*keyPath); err != nil {
-			return err
-		}
+	options := audit.VerifyOptions{}
+	if err := keyOf(*key, &options); err != nil {
+		return err
+	}
+	if options.Since, err = orContents(*since); err != nil {
+		return err
 	}
 	report, err := audit.Verify(dir, &options)
 	if err != nil {
@@ -33,4 +35,34 @@ func auditVerify(args []string, out io.Writer) error {
 		return errWrong
 	}
 	return nil
+}
+
+// keyOf sets the key that an argument is, or names the file of.
+func keyOf(s string, o *audit.VerifyOptions) (err error) {
+	if !isFile(s) {
+		o.PublicKey = s
+		return nil
+	}
+	if o.PublicKey, err = audit.ReadPublicKey(s); err == nil {
+		return nil
+	}
+	if key, oldErr := audit.ReadKey(s); oldErr == nil {
+		o.PublicKey, o.Key = "", key
+		return nil
+	}
+	return err
+}
+
+// orContents is a text, or what is in the file of that name.
+func orContents(s string) (string, error) {
+	if s == "" || !isFile(s) {
+		return s, nil
+	}
+	text, err := os.ReadFile(s)
+	return string(text), err //nolint:wrapcheck // names the file
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
