@@ -154,11 +154,11 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 		}
 	}
 	if exists(segmentPath(dir, 1)) { // whoever looks at it first can read it
-		if _, err := Verify(dir, nil); err != nil {
+		if _, err := verify(dir, nil, func() {}); err != nil {
 			return fmt.Errorf("it cannot be verified before it is taken up: %w", err)
 		}
 	}
-	l, err := openOn(&simDisk{}, dir, nil)
+	l, err := openOn(&simDisk{}, dir, &Options{SegmentBytes: 1500})
 	if err != nil {
 		return fmt.Errorf("it is not taken up: %w", err)
 	}
@@ -191,14 +191,13 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 // disk that may die at some step.
 func work(t *testing.T, d *simDisk, dir string, run, events int) {
 	t.Helper()
-	l, err := openOn(d, dir, nil)
+	l, err := openOn(d, dir, &Options{SegmentBytes: 1500}) // some segments
 	if err != nil {
-		if d.dies == 0 {
+		if d.dies+d.fails == 0 {
 			t.Fatal(err)
 		}
 		return
 	}
-	l.most = 1500 // some segments
 	var group sync.WaitGroup
 	for w := range 3 {
 		group.Go(func() {
@@ -207,7 +206,7 @@ func work(t *testing.T, d *simDisk, dir string, run, events int) {
 				for _, phase := range []Phase{PhaseIntent, PhaseOutcome} {
 					if err := l.Record(t.Context(), &Event{Phase: phase, Call: call}); err == nil {
 						d.ack(call + string(phase))
-					} else if d.dies == 0 {
+					} else if d.dies+d.fails == 0 {
 						t.Error(err)
 					}
 				}
@@ -215,7 +214,7 @@ func work(t *testing.T, d *simDisk, dir string, run, events int) {
 		})
 	}
 	group.Wait()
-	if err := l.Close(); err != nil && d.dies == 0 {
+	if err := l.Close(); err != nil && d.dies+d.fails == 0 {
 		t.Error(err)
 	}
 }
@@ -227,9 +226,10 @@ type life struct {
 	random *rand.Rand
 }
 
-// lead lives it, once: the first process dies at some step, and another one goes on. It
-// returns the steps, and the first thing that is wrong after a crash.
-func (l *life) lead(t *testing.T, dies int) ([]step, error) {
+// lead lives it, once: the disk fails at some step, or the first process dies there and
+// another one goes on. It returns the steps, and the first thing that is wrong after a
+// crash.
+func (l *life) lead(t *testing.T, trouble int, fatal bool) ([]step, error) {
 	t.Helper()
 	base, err := os.MkdirTemp(t.TempDir(), "life")
 	if err != nil {
@@ -237,10 +237,15 @@ func (l *life) lead(t *testing.T, dies int) ([]step, error) {
 	}
 	defer os.RemoveAll(base)
 	dir := filepath.Join(base, "log")
-	d := &simDisk{drop: l.drop, dies: dies}
+	d := &simDisk{drop: l.drop, tear: l.random.IntN(2) == 0}
+	if fatal {
+		d.dies = trouble
+	} else {
+		d.fails = trouble
+	}
 	work(t, d, dir, 1, 4)
 	from := 0
-	if dies > 0 {
+	if fatal {
 		from = len(d.steps)
 		d.dies = 0
 		work(t, d, dir, 2, 1)
@@ -252,7 +257,7 @@ func (l *life) lead(t *testing.T, dies int) ([]step, error) {
 		}
 		for range l.rounds {
 			if err := c.survives(t, l.random); err != nil {
-				return d.steps, fmt.Errorf("killed at step %d, crashed after step %d, %s %s: %w", dies, i, s.kind, filepath.Base(s.path), err)
+				return d.steps, fmt.Errorf("trouble at step %d (fatal: %v), crashed after step %d, %s %s: %w", trouble, fatal, i, s.kind, filepath.Base(s.path), err)
 			}
 		}
 	}
@@ -263,16 +268,14 @@ func (l *life) lead(t *testing.T, dies int) ([]step, error) {
 func explore(t *testing.T, drop string, seed uint64, rounds int) ([]step, error) {
 	t.Helper()
 	l := &life{drop: drop, rounds: rounds, random: rand.New(rand.NewPCG(seed, 7))}
-	steps, err := l.lead(t, 0)
-	for dies := 1; err == nil && dies < len(steps); dies += 1 + l.random.IntN(4) {
-		var more []step
-		more, err = l.lead(t, dies)
-		steps = append(steps[:len(steps):len(steps)], more...)
-		if dies > 200 {
-			break
+	all, err := l.lead(t, 0, false)
+	for step := range len(all) {
+		if err == nil && l.random.IntN(3) == 0 {
+			steps, wrong := l.lead(t, step+1, l.random.IntN(3) > 0)
+			all, err = append(all, steps...), wrong
 		}
 	}
-	return steps, err
+	return all, err
 }
 
 // Whatever a crash leaves of what was not synced: what was acknowledged is there, the log

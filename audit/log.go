@@ -19,8 +19,11 @@ import (
 
 const lockFile = "lock"
 
-// segmentBytes is the size at which a segment is followed by the next.
-const segmentBytes = 16 << 20
+// Sizes at which a segment is followed by the next, in bytes.
+const (
+	segmentBytes    = 16 << 20
+	minSegmentBytes = 1 << 10
+)
 
 // checkpointEvery is how long an event stays without a checkpoint at most.
 const checkpointEvery = time.Second
@@ -49,6 +52,9 @@ type Options struct {
 	SigningKey string
 	// Commit says when Record returns; the zero value is GroupCommit.
 	Commit Commit
+	// SegmentBytes is the size at which a segment is followed by the next, at least 1 KiB;
+	// zero is 16 MiB. A batch is never divided, so that segments are up to 1 MiB longer.
+	SegmentBytes int64
 	// Mirrors are given a copy of each event, redacted as in the log and without
 	// stacks, after it has been recorded. Each has a queue of 1,024 events of its
 	// own. One that fails, panics or blocks holds nothing up: its losses are counted
@@ -98,6 +104,12 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if c := l.options.Commit; c < GroupCommit || c > SyncEach {
 		return nil, fmt.Errorf("audit: there is no way to commit of the number %d", c)
 	}
+	most := l.options.SegmentBytes
+	if most == 0 {
+		most = segmentBytes
+	} else if most < minSegmentBytes {
+		return nil, fmt.Errorf("audit: segments of %d bytes are too small: at least %d", most, minSegmentBytes)
+	}
 	if err := makeDir(d, dir); err != nil {
 		return nil, err
 	}
@@ -116,7 +128,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l.writer = writer{dir: dir, disk: d, now: time.Now, most: segmentBytes, lock: lock, held: held, stats: &l.stats, emit: l.recorded}
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, lock: lock, held: held, stats: &l.stats, emit: l.recorded}
 	if err := l.keys(); err != nil {
 		return nil, err
 	}

@@ -107,23 +107,17 @@ func (r *reader) segment(s segmentFile) (torn int, err error) {
 
 // goOn opens the last segment to write more into it, after it has been cut back to what is
 // whole. What a killed process wrote may not be on disk yet.
-func (l *Log) goOn(old bool) (err error) {
+func (l *Log) goOn(old bool) error {
 	if err := errors.Join(l.lines.cutBack(l.disk), l.notes.cutBack(l.disk)); err != nil {
 		return err
 	}
-	if l.lines.file, err = l.disk.reopen(l.lines.path); err != nil {
+	if err := l.lines.reopen(l.disk); err != nil {
 		return err
 	}
-	if err := l.lines.file.Sync(); err != nil {
-		return err
-	}
-	if old || l.lines.size >= l.most {
+	if old {
 		return l.lines.close()
 	}
-	if l.notes.file, err = l.disk.reopen(l.notes.path); err != nil {
-		return err
-	}
-	return l.notes.file.Sync()
+	return l.notes.reopen(l.disk)
 }
 
 // whole lists the segments, after those have been removed from the end that a crash left

@@ -29,18 +29,26 @@ type simDisk struct {
 	mu     sync.Mutex
 	steps  []step
 	dies   int    // at this step: nothing has an effect any more; 0 never
+	fails  int    // at this step alone; 0 never
+	tear   bool   // a write that fails, or dies, has half of its effect
 	counts int    // steps but acknowledgements
 	drop   string // the site whose syncs are left out
 }
 
-var errDied = errors.New("the process has died")
+var errDied = errors.New("the process has died, or the disk has failed")
 
 func (d *simDisk) do(s step, really func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s.kind != "ack" {
-		if d.counts++; d.dies > 0 && d.counts >= d.dies {
-			return errDied
+		d.counts++
+		if dies := d.dies > 0 && d.counts >= d.dies; dies || d.counts == d.fails {
+			if s.kind != "write" || !d.tear || d.counts > max(d.dies, d.fails) {
+				return errDied
+			}
+			s.data = s.data[:len(s.data)/2]
+			d.steps = append(d.steps, s)
+			return errors.Join(errDied, half(s))
 		}
 	}
 	if s.kind == "sync" || s.kind == "syncDir" {
@@ -55,11 +63,14 @@ func (d *simDisk) do(s step, really func() error) error {
 	return nil
 }
 
-// dying says that the next step is the last but one.
-func (d *simDisk) dying() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.dies > 0 && d.counts+2 == d.dies
+// half does a write that is not whole.
+func half(s step) error {
+	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(s.data)
+	return errors.Join(err, f.Close())
 }
 
 func nothing() error { return nil }
@@ -124,15 +135,8 @@ type simSegment struct {
 }
 
 func (s *simSegment) Write(b []byte) (n int, err error) {
-	write := func(b []byte) error {
-		return s.disk.do(step{kind: "write", path: s.path, data: slices.Clone(b)}, func() error { n, err = s.segment.Write(b); return err })
-	}
-	if s.disk.dying() { // half of it has an effect
-		if err := write(b[:len(b)/2]); err != nil {
-			return 0, err
-		}
-	}
-	return n, write(b)
+	err = s.disk.do(step{kind: "write", path: s.path, data: slices.Clone(b)}, func() error { n, err = s.segment.Write(b); return err })
+	return n, err
 }
 
 func (s *simSegment) Sync() error { return s.disk.do(step{kind: "sync", path: s.path}, nothing) }

@@ -74,6 +74,14 @@ func (t *tape) write(b []byte) error {
 	return nil
 }
 
+// reopen opens a file of a process before. What that wrote may not be on disk yet.
+func (t *tape) reopen(d disk) (err error) {
+	if t.file, err = d.reopen(t.path); err != nil {
+		return err
+	}
+	return t.file.Sync()
+}
+
 func (t *tape) close() error {
 	if t.file == nil {
 		return nil
