@@ -61,7 +61,11 @@ func TestATailLosesAndRepeatsNothing(t *testing.T) {
 		{"its end cut off", func() { put(1, line(1, "a")) }, nil},
 		{"another in its place", func() { put(1, line(1, "a")+line(2, "B")) }, []string{plainLine(2, "B")}},
 		{"cut off and grown beyond", func() { put(1, line(1, "a")+line(2, "again")+line(3, "c")) }, []string{plainLine(2, "again"), plainLine(3, "c")}},
-		{"two more segments", func() { put(1, line(1, "a")+line(2, "again")+line(3, "c")+line(4, "d")); put(2, ""); put(3, line(5, "e")) }, []string{plainLine(4, "d"), plainLine(5, "e")}},
+		{"two more segments", func() {
+			put(1, line(1, "a")+line(2, "again")+line(3, "c")+line(4, "d"))
+			put(2, "")
+			put(3, line(5, "e"))
+		}, []string{plainLine(4, "d"), plainLine(5, "e")}},
 		{"a segment that is removed", func() { os.Remove(segmentPath(dir, 3)) }, nil},
 		{"and begun again, as long as it was", func() { put(3, line(5, "f")) }, []string{plainLine(5, "f")}},
 		{"old ones that are removed", func() { os.Remove(segmentPath(dir, 1)); os.Remove(segmentPath(dir, 2)); put(4, line(6, "g")) }, []string{plainLine(6, "g")}},
