@@ -3,7 +3,6 @@ package audit
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +85,7 @@ func Lines(dir string) iter.Seq2[Line, error] {
 					return nil
 				}
 				e := new(Event)
-				if err := json.Unmarshal(line, e); err != nil {
+				if err := e.UnmarshalJSON(line); err != nil {
 					return fmt.Errorf("%s, line %d: %w", filepath.Base(s.path), number, err)
 				}
 				if !yield(Line{Event: e, Raw: line}, nil) {

@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -119,7 +118,7 @@ func (t *tail) read(path string) error {
 		var e *Event
 		if !known {
 			e = new(Event)
-			if err := json.Unmarshal(line, e); err != nil {
+			if err := e.UnmarshalJSON(line); err != nil {
 				return fmt.Errorf("%s at byte %d: %w", filepath.Base(path), t.at, err)
 			}
 			t.given = append(t.given[:n], hash)
