@@ -80,31 +80,36 @@ func Lines(dir string) iter.Seq2[Line, error] {
 			return
 		}
 		for i, s := range segments {
-			err := eachLine(s.path, func(number int, line []byte, whole bool) error {
-				if !whole {
-					return nil
-				}
-				e := new(Event)
-				if err := e.UnmarshalJSON(line); err != nil {
-					return fmt.Errorf("%s, line %d: %w", filepath.Base(s.path), number, err)
-				}
-				if !yield(Line{Event: e, Raw: line}, nil) {
-					return errStop
-				}
-				return nil
-			})
-			if errors.Is(err, errStop) {
-				return
-			}
-			if errors.Is(err, fs.ErrNotExist) && i == len(segments)-1 {
-				return // its first write failed, and the writer is about to begin it again
-			}
-			if err != nil {
+			err := linesIn(s, yield)
+			switch {
+			case err == nil:
+				continue
+			case errors.Is(err, errStop):
+			case errors.Is(err, fs.ErrNotExist) && i == len(segments)-1:
+				// Its first write failed, and the writer is about to begin it again.
+			default:
 				yield(Line{}, err)
-				return
 			}
+			return
 		}
 	}
+}
+
+// linesIn yields the whole lines of a segment.
+func linesIn(s segmentFile, yield func(Line, error) bool) error {
+	return eachLine(s.path, func(number int, line []byte, whole bool) error {
+		if !whole {
+			return nil
+		}
+		e := new(Event)
+		if err := e.UnmarshalJSON(line); err != nil {
+			return fmt.Errorf("%s, line %d: %w", filepath.Base(s.path), number, err)
+		}
+		if !yield(Line{Event: e, Raw: line}, nil) {
+			return errStop
+		}
+		return nil
+	})
 }
 
 // Events returns the events of lines, and their error.

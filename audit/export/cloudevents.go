@@ -49,13 +49,13 @@ func cloudEventOf(l audit.Line) (*cloudEvent, error) {
 // sourceOf is a URI reference for a server: its name, and which run of it. What the log
 // itself records has neither.
 func sourceOf(s *audit.Server) string {
-	source := "/safemcp"
+	parts := []string{"/safemcp"}
 	for _, part := range []string{s.Name, s.Instance} {
 		if part != "" {
-			source += "/" + url.PathEscape(part)
+			parts = append(parts, url.PathEscape(part))
 		}
 	}
-	return source
+	return strings.Join(parts, "/")
 }
 
 // attribute is a text as an attribute may be one: without controls and noncharacters.

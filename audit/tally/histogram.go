@@ -51,7 +51,7 @@ func (h *histogram) percentile(of100 uint64) time.Duration {
 	rank := (h.n*of100 + 99) / 100
 	for bucket, seen := 0, uint64(0); bucket < buckets-1; bucket++ {
 		if seen += h.counts[bucket]; seen >= rank {
-			return min(time.Duration(upper(bucket)-1)*time.Microsecond, h.max) //nolint:durationcheck // a number of microseconds
+			return min(time.Duration(upper(bucket)-1)*time.Microsecond, h.max)
 		}
 	}
 	return h.max

@@ -118,11 +118,11 @@ func TestMadeUpNamesPushNoRealOneOutAndFillNoMemory(t *testing.T) {
 	if grown > 16<<20 {
 		t.Errorf("it holds %d bytes", grown)
 	}
-	real, sum := 0, s.Others.Tools
+	genuine, sum := 0, s.Others.Tools
 	for _, tool := range s.Tools {
 		sum += tool.Calls
 		if strings.HasPrefix(tool.Name, "real-") {
-			if real++; tool.Calls != 5 || tool.Refused != 0 {
+			if genuine++; tool.Calls != 5 || tool.Refused != 0 {
 				t.Errorf("%+v", tool)
 			}
 		}
@@ -130,8 +130,8 @@ func TestMadeUpNamesPushNoRealOneOutAndFillNoMemory(t *testing.T) {
 			t.Fatalf("a name of %d bytes is kept", len(tool.Name))
 		}
 	}
-	if real != 100 || sum != s.Calls || s.Calls != n+500 || !s.Others.Forgot || s.Callers[0] != (tally.Caller{ID: "ada", Calls: 500}) {
-		t.Errorf("%d real tools; %d calls of %d; %+v; %+v", real, sum, s.Calls, s.Others, s.Callers[0])
+	if genuine != 100 || sum != s.Calls || s.Calls != n+500 || !s.Others.Forgot || s.Callers[0] != (tally.Caller{ID: "ada", Calls: 500}) {
+		t.Errorf("%d real tools; %d calls of %d; %+v; %+v", genuine, sum, s.Calls, s.Others, s.Callers[0])
 	}
 	runtime.KeepAlive(&c)
 }

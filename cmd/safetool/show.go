@@ -50,8 +50,8 @@ func auditShow(ctx context.Context, args []string, out, errs io.Writer) error {
 	})
 }
 
-// buffered has write write to out in large pieces. What it wrote before an error is
-// written.
+// buffered hands write a writer that passes large pieces on to out. What it took before
+// an error is passed on too.
 func buffered(out io.Writer, write func(w io.Writer) error) error {
 	b := bufio.NewWriterSize(out, 64<<10)
 	err := write(b)
