@@ -320,48 +320,6 @@ func TestVerifyingAHostileLogTakesLittleMemory(t *testing.T) {
 	}
 }
 
-// A segment that was removed after a failed first write, and begun again.
-func TestFollowingASegmentThatIsBegunAgain(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	l := opened(t, dir, nil)
-	for _, call := range []string{"one", "two"} {
-		if err := l.Record(t.Context(), &Event{Phase: PhaseNotice, Call: call}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	written, err := os.ReadFile(segmentPath(dir, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, before := range map[string]string{"longer": `"a-longer-call"`, "shorter": `"a"`, "as long": `"six"`} {
-		first := bytes.SplitAfter(written, []byte("\n"))[0]
-		refused := bytes.Replace(bytes.Replace(first, []byte(`"one"`), []byte(before), 1), []byte(`"id":"`), []byte(`"id":"Z`), 1)
-		if err := os.WriteFile(segmentPath(dir, 1), refused, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		f := follower{dir: dir, number: 1, yield: func(e *Event, _ error) bool { got = append(got, e.Call); return true }}
-		if err := f.catchUp(); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(segmentPath(dir, 1), written, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			if err := f.catchUp(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want := strings.Trim(before, `"`) + " one two"; strings.Join(got, " ") != want {
-			t.Errorf("%s: got %v, want %s", name, got, want)
-		}
-	}
-}
-
 type countingDisk struct {
 	osDisk
 	synced int

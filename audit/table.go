@@ -6,8 +6,9 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/safemcp/safemcp/internal/visible"
 )
 
 // TableOptions change how events are shown. Nil is the zero value.
@@ -163,26 +164,8 @@ func (a *Args) summary() string {
 // short is the beginning of a call's key: enough to tell calls apart by eye.
 func short(call string) string { return call[:min(len(call), 6)] }
 
-// cell fits a text into a column: visible characters alone, cut with an ellipsis or
-// filled with spaces.
-func cell(s string, width int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if !unicode.IsPrint(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) { // marks would stack up on others
-			r = '�'
-		}
-		if n == width-1 && utf8.RuneCountInString(s) > width {
-			r = '…'
-		}
-		if n == width {
-			break
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String() + strings.Repeat(" ", width-n)
-}
+// cell fits a text into a column.
+func cell(s string, width int) string { return visible.Cell(s, width) }
 
 func paint(s, code string, colour bool) string {
 	if !colour {

@@ -3,7 +3,9 @@
 // an encrypted store.
 //
 //	safetool audit verify DIR [--key PUBLIC] [--since CHECKPOINT]
-//	safetool audit show DIR [--follow] [--json]
+//	safetool audit show DIR [--follow] [--json] [FILTER]...
+//	safetool audit stats DIR [--json] [FILTER]...
+//	safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
 //	safetool keys rotate --file FILE ID [--grace 24h]
@@ -16,6 +18,9 @@
 //
 // The commands about secrets also take --identity FILE, --identity-env NAME,
 // --passphrase and --passphrase-file FILE, which say what opens the store.
+//
+// Filters pick events by tool, caller, call, decision, status and time; safetool audit -h
+// says how.
 //
 // Exit codes: 0 all is well; 1 the log is wrong, or it, the keys or the secrets could
 // not be read or changed; 2 the command was wrong.
@@ -38,8 +43,12 @@ const usage = `safetool looks after guarded MCP servers.
       holds an audit log against its checkpoints: exit 0 and counts, or exit 1 and the
       first record that is wrong; PUBLIC is the key in DIR/signer.pub, and CHECKPOINT
       one that was printed or published before, both kept elsewhere, or files with them
-  safetool audit show DIR [--follow] [--json]
+  safetool audit show DIR [--follow] [--json] [FILTER]...
       shows an audit log as a table, or as it is; --follow waits for more
+  safetool audit stats DIR [--json] [FILTER]...
+      counts its events and calls, by tool, caller and rule
+  safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
+      writes it for other systems; safetool audit -h says more, and what filters are
 
   safetool keys create --file FILE --name NAME [--tenant TENANT]
                        [--role ROLE]... [--scope SCOPE]... [--expires 720h]
@@ -114,7 +123,11 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 }
 
 func command(ctx context.Context, args []string, out, errs io.Writer) error {
-	if len(args) == 0 || args[0] == "help" || slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
+	if len(args) > 0 && args[0] == "audit" && (len(args) == 1 || slices.ContainsFunc(args, isHelp)) {
+		_, err := io.WriteString(out, auditUsage)
+		return err
+	}
+	if len(args) == 0 || args[0] == "help" || slices.ContainsFunc(args, isHelp) {
 		_, err := io.WriteString(out, usage)
 		return err
 	}
@@ -125,7 +138,11 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 	case "audit verify":
 		return auditVerify(rest, out)
 	case "audit show":
-		return auditShow(ctx, rest, out)
+		return auditShow(ctx, rest, out, errs)
+	case "audit stats":
+		return auditStats(ctx, rest, out, errs)
+	case "audit export":
+		return auditExport(ctx, rest, out, errs)
 	case "keys create":
 		return keysCreate(ctx, rest, out, errs)
 	case "keys list":
@@ -147,6 +164,8 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	return fmt.Errorf("there is no command %q: %w", args[0]+" "+args[1], errUsage)
 }
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 // parse reads flags that may stand before or after the one argument, a directory.
 func parse(flags *flag.FlagSet, args []string) (dir string, err error) {

@@ -1,64 +1,80 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"iter"
-	"os"
+	"time"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/internal/visible"
 )
 
 // auditShow shows a log.
-func auditShow(ctx context.Context, args []string, out io.Writer) error {
+func auditShow(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags := flag.NewFlagSet("audit show", flag.ContinueOnError)
 	follow := flags.Bool("follow", false, "wait for more events, until interrupted")
-	asJSON := flags.Bool("json", false, "show the events as they are in the log")
+	asJSON := flags.Bool("json", false, "show the lines as they are in the log")
+	filterOf := filterFlags(flags)
 	dir, err := parse(flags, args)
 	if err != nil {
 		return err
 	}
-	events := audit.Read(dir)
+	filter, err := filterOf(time.Now())
+	if err != nil {
+		return err
+	}
+	if *follow && !filter.Until.IsZero() {
+		return fmt.Errorf("audit show: --follow waits for what comes, and --until leaves it out: give one of them: %w", errUsage)
+	}
+	interactive := isTerminal(out)
+	show := func(w io.Writer, lines iter.Seq2[audit.Line, error]) error {
+		if *asJSON {
+			return writeLines(w, lines, interactive)
+		}
+		return audit.WriteTable(w, audit.Events(lines), &audit.TableOptions{Header: true, Colour: coloured(out)})
+	}
 	if *follow {
-		events = audit.Follow(ctx, dir)
+		err := show(out, filter.Lines(audit.FollowLines(ctx, dir)))
+		if errors.Is(err, context.Canceled) { // how following ends
+			return nil
+		}
+		return err
 	}
-	if *asJSON {
-		err = writeJSON(out, events)
-	} else {
-		err = audit.WriteTable(out, events, &audit.TableOptions{Header: true, Colour: terminal(out)})
-	}
-	if errors.Is(err, context.Canceled) { // how following ends
-		return nil
+	return buffered(out, func(w io.Writer) error {
+		return show(w, filter.Lines(linesOf(ctx, dir, interactive, errs)))
+	})
+}
+
+// buffered hands write a writer that passes large pieces on to out. What it took before
+// an error is passed on too.
+func buffered(out io.Writer, write func(w io.Writer) error) error {
+	b := bufio.NewWriterSize(out, 64<<10)
+	err := write(b)
+	if ferr := b.Flush(); err == nil {
+		err = ferr
 	}
 	return err
 }
 
-func writeJSON(out io.Writer, events iter.Seq2[*audit.Event, error]) error {
-	for e, err := range events {
+// writeLines writes lines byte for byte. At a terminal, where somebody else's characters
+// could move the cursor, those that are not seen are escaped, which is the same JSON.
+func writeLines(out io.Writer, lines iter.Seq2[audit.Line, error], interactive bool) error {
+	var line []byte
+	for l, err := range lines {
 		if err != nil {
 			return err
 		}
-		line, err := e.MarshalJSON() // as in the log; json.Marshal would escape < and >
-		if err != nil {
-			return fmt.Errorf("event %d: %w", e.Seq, err)
+		if line = append(line[:0], l.Raw...); interactive {
+			line = visible.AppendJSON(line[:0], l.Raw)
 		}
 		if _, err := out.Write(append(line, '\n')); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// terminal says that colours may be used: out is a terminal, and nobody said
-// otherwise (https://no-color.org).
-func terminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

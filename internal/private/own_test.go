@@ -2,6 +2,7 @@ package private
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,7 +67,7 @@ func TestAFaultAtAnyStepLeavesAWholeFile(t *testing.T) {
 		path := written(t, filepath.Join(t.TempDir(), "f"), "old")
 		steps := []string{}
 		step := func(name string, err error) error { steps = append(steps, name); return err }
-		err := put(path, []byte("new"), disk{
+		err := put(path, func(w io.Writer) error { _, err := w.Write([]byte("new")); return err }, disk{
 			create: func(dir, pattern string) (file, error) {
 				if c.create != nil {
 					return nil, c.create

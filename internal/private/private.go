@@ -30,17 +30,24 @@ type file interface {
 // test's, move it there once it has reached the disk. The error says whether anything
 // was changed.
 func Put(path string, content []byte, place func(from, to string) error) error {
-	create := func(dir, pattern string) (file, error) { return os.CreateTemp(dir, pattern) } // 0600
-	return put(path, content, disk{create, place, syncDir})
+	return Write(path, place, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err //nolint:wrapcheck // put says that nothing was changed
+	})
 }
 
-func put(path string, content []byte, d disk) error {
+// Write is Put for what does not fit into memory: write writes it.
+func Write(path string, place func(from, to string) error, write func(w io.Writer) error) error {
+	create := func(dir, pattern string) (file, error) { return os.CreateTemp(dir, pattern) } // 0600
+	return put(path, write, disk{create, place, syncDir})
+}
+
+func put(path string, write func(w io.Writer) error, d disk) error {
 	f, err := d.create(filepath.Dir(path), leftover(path)+"*")
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
-	_, err = f.Write(content)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
