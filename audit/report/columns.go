@@ -31,12 +31,13 @@ type gridline struct {
 	Text string
 }
 
-// A tick is a text on an axis. Minor ones are left out on a phone.
+// A tick is a text on an axis. Some are left out where there is no room: on a "phone",
+// or a "narrow" one.
 type tick struct {
 	X      string
 	Text   string
 	Anchor string
-	Minor  bool
+	Out    string
 }
 
 const (
@@ -117,14 +118,16 @@ func ticksOf(t *timeline, n, slots int) []tick {
 	for k := range parts + 1 {
 		i := k * n / parts // where a slot begins
 		at, _ := t.at(i)
-		anchor := "middle"
+		anchor, out := "middle", "phone"
 		switch k {
 		case 0:
-			anchor = "start"
+			anchor, out = "start", ""
+		case parts / 2:
+			out = "narrow"
 		case parts:
-			anchor = "end"
+			anchor, out = "end", ""
 		}
-		ticks = append(ticks, tick{X: length(float64(i) / float64(n)), Text: axisText(at, t.seconds(), int64(n)*t.seconds()), Anchor: anchor, Minor: k%2 == 1})
+		ticks = append(ticks, tick{X: length(float64(i) / float64(n)), Text: axisText(at, t.seconds(), int64(n)*t.seconds()), Anchor: anchor, Out: out})
 	}
 	return ticks
 }

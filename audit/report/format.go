@@ -77,10 +77,14 @@ func took(d time.Duration) string {
 	case d < 59*time.Minute+30*time.Second:
 		return digits(d.Minutes(), "min")
 	}
-	if d < 48*time.Hour {
+	switch days := d.Hours() / 24; {
+	case days < 2:
 		return digits(d.Hours(), "h")
+	case days < 1000:
+		return digits(days, "d")
+	default:
+		return digits(days/365.25, "y")
 	}
-	return grouped(uint64(d.Hours()/24)) + " days"
 }
 
 // moment writes a time in full, in UTC.

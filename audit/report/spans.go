@@ -48,25 +48,36 @@ func spansOf(lines []*line) spans {
 	for i, l := range lines {
 		median, most := l.took.at(0.5), l.took.at(0.99)
 		s.Rows = append(s.Rows, span{
-			Name: labelOf(l.name, nameless), Value: took(median) + " – " + took(most), Y: i * spanHeight,
+			Name: labelOf(l.name, nameless), Value: rangeText(median, most), Y: i * spanHeight,
 			Title: labelOf(l.name, nameless).Text + ": half of " + counted(l.took.n, "call", "calls") + " took no longer than " + took(median) +
 				", 99 % no longer than " + took(most) + ", the longest " + took(l.took.most),
 			X1: at(median), X2: at(most), Last: at(l.took.most),
 		})
 	}
-	every := (high-low)/6 + 1
+	every := (high - low + 4) / 5 // so many fit on a phone
 	for d := low; d <= high; d += every {
 		x := float64(d-low) / float64(high-low)
-		anchor := "middle"
+		anchor, out := "middle", ""
+		if (d-low)/every%2 == 1 {
+			out = "narrow"
+		}
 		switch d {
 		case low:
 			anchor = "start"
 		case high:
 			anchor = "end"
 		}
-		s.Ticks = append(s.Ticks, tick{X: length(x), Text: powerText(d), Anchor: anchor})
+		s.Ticks = append(s.Ticks, tick{X: length(x), Text: powerText(d), Anchor: anchor, Out: out})
 	}
 	return s
+}
+
+// rangeText writes two durations, or the one that both are.
+func rangeText(from, to time.Duration) string {
+	if a, b := took(from), took(to); a != b {
+		return a + " – " + b
+	}
+	return took(to)
 }
 
 // decade is the power of ten, in seconds, below or above a duration.
