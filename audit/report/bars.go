@@ -92,7 +92,7 @@ func ended(c counts) string {
 	return s
 }
 
-// percent is a part of a whole as a length; what there is is never too short to see.
+// percent is a part of a whole as a length; a few are never too short to see.
 func percent(n, of uint64) string {
 	if of == 0 || n == 0 {
 		return "0%"

@@ -63,13 +63,13 @@ func (f *figures) add(e *audit.Event, vouched bool) {
 	f.ends[c]++
 	f.time.add(e.Time, c)
 	f.called(e, c)
-	switch {
-	case c == refused:
+	switch c {
+	case refused:
 		f.reasons.add(name{text: e.Decision.By, of: e.Decision.Rule}, c).said(e)
 		if e.Decision.By == "door" && e.Decision.Rule == "flood" {
 			f.floods++
 		}
-	case c == failed:
+	case failed:
 		f.failures[failureOf(e)]++
 	}
 	if c != refused && e.Decision.Effect == audit.EffectObserve {

@@ -82,7 +82,7 @@ func sample() []*audit.Event {
 	add(audit.Event{Time: monday2, Phase: audit.PhaseNotice, Decision: audit.Decision{By: "server", Rule: "start", Reason: "serving on 127.0.0.1:8443"}})
 	for at := monday2; at.Before(monday2.Add(70 * time.Hour)); {
 		hour := float64(at.Hour()) + float64(at.Minute())/60
-		busy := 0.12 + math.Exp(-math.Pow((hour-10.5)/2.6, 2)) + 0.8*math.Exp(-math.Pow((hour-15)/2.2, 2))
+		busy := 0.12 + peak(hour, 10.5, 2.6) + 0.8*peak(hour, 15, 2.2)
 		at = at.Add(time.Duration(random.ExpFloat64() / busy * float64(40*time.Second)))
 		k := random.IntN(100)
 		tool := tools[0]
@@ -144,6 +144,12 @@ func sample() []*audit.Event {
 var limits = []string{
 	"The key is the one beside the log: whoever could write there could have written a chain of their own. Keep the key elsewhere (Options.Key) and give it here.",
 	"Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state, or is another log that was written with the same key.",
+}
+
+// peak is highest at a middle, and 1 there.
+func peak(x, middle, width float64) float64 {
+	d := (x - middle) / width
+	return math.Exp(-d * d)
 }
 
 // hostile are events of somebody who wants the reader of the page to be harmed or

@@ -88,7 +88,9 @@ func reasonTable(caption, column string, lines []*line, t *tally, whole uint64) 
 		}
 		tab.Rows = append(tab.Rows, []cell{
 			textCell(l.name.text, nameless), textCell(l.name.of, nameless), numberCell(atLeast(l)),
-			numberCell(share(l.counts.all(), whole)), {Text: moment(l.last)}, reason,
+			numberCell(share(l.counts.all(), whole)),
+			{Text: moment(l.last)},
+			reason,
 		})
 	}
 	if n := t.others.all(); n > 0 {

@@ -122,11 +122,12 @@ func all(l *line) uint64 { return l.counts.all() }
 // ranks is a heap of lines with the lowest rank on top.
 type ranks []*line
 
-func (r ranks) Len() int           { return len(r) }
-func (r ranks) Less(i, j int) bool { return r[i].rank < r[j].rank }
-func (r ranks) Swap(i, j int) {
-	r[i], r[j] = r[j], r[i]
-	r[i].at, r[j].at = i, j
+func (r *ranks) Len() int           { return len(*r) }
+func (r *ranks) Less(i, j int) bool { return (*r)[i].rank < (*r)[j].rank }
+func (r *ranks) Swap(i, j int) {
+	lines := *r
+	lines[i], lines[j] = lines[j], lines[i]
+	lines[i].at, lines[j].at = i, j
 }
 
 // Push and Pop are the heap's.

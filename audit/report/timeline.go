@@ -18,7 +18,7 @@ const maxSlots = 100
 // slots can be joined.
 var widths = []int64{
 	1, 5, 15, minute, 5 * minute, 15 * minute, hour, 3 * hour, 6 * hour, 12 * hour,
-	day, week, 4 * week, 52 * week, 520 * week, 5200 * week, // the last is enough for all years that a log can hold
+	day, week, 4 * week, 52 * week, 520 * week, 5200 * week, 10400 * week, // the last is enough for all years that a log can hold
 }
 
 const (
