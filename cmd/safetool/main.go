@@ -4,6 +4,7 @@
 //
 //	safetool audit verify DIR [--key FILE] [--since CHECKPOINT]
 //	safetool audit show DIR [--follow] [--json]
+//	safetool audit report DIR -o FILE [--title TITLE] [--key FILE] [--since CHECKPOINT]
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
 //	safetool keys rotate --file FILE ID [--grace 24h]
@@ -39,6 +40,10 @@ const usage = `safetool looks after guarded MCP servers.
       first record that is wrong
   safetool audit show DIR [--follow] [--json]
       shows an audit log as a table, or as it is; --follow waits for more
+  safetool audit report DIR -o FILE [--title TITLE] [--key FILE] [--since CHECKPOINT]
+      verifies an audit log and makes a page of it for a browser: calls over time,
+      refusals, slow tools, who called what; FILE is replaced, - is standard output;
+      exit 1 where the log is wrong, which the page says first
 
   safetool keys create --file FILE --name NAME [--tenant TENANT]
                        [--role ROLE]... [--scope SCOPE]... [--expires 720h]
@@ -125,6 +130,8 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return auditVerify(rest, out)
 	case "audit show":
 		return auditShow(ctx, rest, out)
+	case "audit report":
+		return auditReport(ctx, rest, out, errs)
 	case "keys create":
 		return keysCreate(ctx, rest, out, errs)
 	case "keys list":
