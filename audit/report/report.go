@@ -20,6 +20,9 @@ type Options struct {
 	Title string
 	// Made is when the page was made, by its own words; without it that is now.
 	Made time.Time
+	// Progress is told now and then how many events have been read, where it is given.
+	// It is called from the goroutine of Write and holds it up.
+	Progress func(events int)
 }
 
 // Write verifies the log in dir, reads it, and writes the page to w. A log that is
@@ -43,7 +46,7 @@ func Write(ctx context.Context, w io.Writer, dir string, o *Options) (audit.Repo
 	if err != nil {
 		return found, err
 	}
-	f, err := read(ctx, audit.Read(dir), found)
+	f, err := read(ctx, audit.Read(dir), found, options.Progress)
 	if err != nil {
 		return found, err
 	}
@@ -58,10 +61,13 @@ func Write(ctx context.Context, w io.Writer, dir string, o *Options) (audit.Repo
 	return found, nil
 }
 
+// progressEvery is how many events are read in some tenths of a second.
+const progressEvery = 20_000
+
 // read takes the figures of the events that were verified. Where the log is wrong it
 // goes on as far as there is something to read: those who look into it want to see the
 // rest as well, and are told that nothing vouches for it.
-func read(ctx context.Context, events iter.Seq2[*audit.Event, error], found audit.Report) (*figures, error) {
+func read(ctx context.Context, events iter.Seq2[*audit.Event, error], found audit.Report, progress func(int)) (*figures, error) {
 	f := newFigures()
 	for e, err := range events {
 		switch {
@@ -76,6 +82,9 @@ func read(ctx context.Context, events iter.Seq2[*audit.Event, error], found audi
 			return f, nil
 		}
 		f.add(e, f.events < found.Events)
+		if progress != nil && f.events%progressEvery == 0 {
+			progress(f.events)
+		}
 	}
 	if f.events < found.Events {
 		return nil, errors.New("audit/report: events that were verified were gone when they were read: somebody removes from the log while the report is made; try again")

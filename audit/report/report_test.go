@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,10 +146,22 @@ func TestReadTakesTheEventsThatWereVerified(t *testing.T) {
 		"a wrong log, as far as can": {audit.Report{Events: 1, Bad: &audit.BadRecord{}}, trouble, 4},
 		"a wrong log that is gone":   {audit.Report{Events: 5, Bad: &audit.BadRecord{}}, nil, -1},
 	} {
-		f, err := read(t.Context(), given(events, c.err), c.found)
+		f, err := read(t.Context(), given(events, c.err), c.found, nil)
 		if (err != nil) != (c.want < 0) || err == nil && f.events != c.want {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
+	}
+}
+
+func TestProgressIsTold(t *testing.T) {
+	t.Parallel()
+	events := make([]*audit.Event, 2*progressEvery+1)
+	for i := range events {
+		events[i] = &audit.Event{Phase: audit.PhaseNotice}
+	}
+	var told []int
+	if _, err := read(t.Context(), given(events, nil), audit.Report{Events: len(events)}, func(n int) { told = append(told, n) }); err != nil || !slices.Equal(told, []int{progressEvery, 2 * progressEvery}) {
+		t.Errorf("%v, %v", told, err)
 	}
 }
 

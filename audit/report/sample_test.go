@@ -47,7 +47,7 @@ func foundIn(events []*audit.Event) audit.Report {
 // pageOf is the page of such events.
 func pageOf(t *testing.T, events []*audit.Event, found audit.Report) string {
 	t.Helper()
-	f, err := read(context.Background(), given(events, nil), found)
+	f, err := read(context.Background(), given(events, nil), found, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,13 @@ func auditReport(ctx context.Context, args []string, out, errs io.Writer) error 
 			return err
 		}
 	}
+	if terminal(errs) {
+		options.Progress = func(events int) { fmt.Fprintf(errs, "\r%d events read", events) }
+	}
 	page, found, err := pageOf(ctx, dir, &options)
+	if options.Progress != nil {
+		fmt.Fprint(errs, "\r\x1b[K") // the line of the progress is taken away
+	}
 	if err != nil {
 		return err
 	}
@@ -98,7 +104,7 @@ func pagePath(path, dir string) (string, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}
-	log, err := os.Stat(dir)
+	log, err := os.Stat(dir) //nolint:gosec // whoever runs the command names the directory
 	if err != nil {
 		return "", err
 	}
