@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,15 +145,19 @@ func TestABrowserShowsThePageInLightAndDarkAndOnAPhone(t *testing.T) {
 
 func TestABrowserTakesNothingInALogForMoreThanText(t *testing.T) {
 	t.Parallel()
-	events := hostile()
-	s := opened(t, pageOf(t, events, foundIn(events)))
-	s.fits(t)
-	if s.Title != "Audit report" {
-		t.Errorf("the title became %q", s.Title)
-	}
-	for _, want := range []string{`<script>document.title="owned"</script>`, "admin⟨U+202E⟩gnp.exe", "a⟨U+200B⟩b⟨U+FEFF⟩c⟨U+00AD⟩", "x⟨U+000D⟩⟨U+000A⟩WRONG⟨U+001B⟩[2J⟨U+0000⟩", "ad ␣min", "admin␣", "{{.Title}}", "&lt;b&gt;"} {
-		if !strings.Contains(s.Text, want) {
-			t.Errorf("no %q in\n%s", want, s.Text)
+	backwards := slices.Clone(hostileNames) // charts show those that are seen most often
+	slices.Reverse(backwards)
+	for _, names := range [][]string{hostileNames, backwards} {
+		events := hostile(names)
+		s := opened(t, pageOf(t, events, foundIn(events)))
+		s.fits(t)
+		if s.Title != "Audit report" {
+			t.Errorf("the title became %q", s.Title)
+		}
+		for _, want := range []string{`<script>document.title="owned"</script>`, "admin⟨U+202E⟩gnp.exe", "a⟨U+200B⟩b⟨U+FEFF⟩c⟨U+00AD⟩", "x⟨U+000D⟩⟨U+000A⟩WRONG⟨U+001B⟩[2J⟨U+0000⟩", "ad ␣min", "admin␣", "{{.Title}}", "&lt;b&gt;"} {
+			if !strings.Contains(s.Text, want) {
+				t.Errorf("no %q in\n%s", want, s.Text)
+			}
 		}
 	}
 }

@@ -152,21 +152,23 @@ func peak(x, middle, width float64) float64 {
 	return math.Exp(-d * d)
 }
 
-// hostile are events of somebody who wants the reader of the page to be harmed or
-// misled.
-func hostile() []*audit.Event {
-	names := []string{
-		`<script>document.title="owned"</script>`,
-		`"><img src=x onerror=document.title="owned">`,
-		`</text></svg><script>document.title="owned"</script>`,
-		`</title><svg onload=document.title="owned">`,
-		`</style><script>document.title="owned"</script>`,
-		`javascript:document.title="owned"`,
-		`{{.Title}}`, `&lt;b&gt;`, "'-alert(1)-'", "`${alert(1)}`",
-		"admin\u202egnp.exe", "a\u200bb\ufeffc\u00ad", "x\r\nWRONG\x1b[2J\x00", "\xff\xfe",
-		"z" + strings.Repeat("\u0310", 400), strings.Repeat("W", 5000), strings.Repeat("漢", 900),
-		"admin ", " admin", "ad  min", "מנהל ראשי", "\U000e0041\U000e0042", "no name", "others", "",
-	}
+// hostileNames are of somebody who wants the reader of the page to be harmed or misled.
+var hostileNames = []string{
+	`<script>document.title="owned"</script>`,
+	`"><img src=x onerror=document.title="owned">`,
+	`</text></svg><script>document.title="owned"</script>`,
+	`</title><svg onload=document.title="owned">`,
+	`</style><script>document.title="owned"</script>`,
+	`javascript:document.title="owned"`,
+	`{{.Title}}`, `&lt;b&gt;`, "'-alert(1)-'", "`${alert(1)}`",
+	"admin\u202egnp.exe", "a\u200bb\ufeffc\u00ad", "x\r\nWRONG\x1b[2J\x00", "\xff\xfe",
+	"z" + strings.Repeat("\u0310", 400), strings.Repeat("W", 5000), strings.Repeat("漢", 900),
+	"admin ", " admin", "ad  min", "מנהל ראשי", "\U000e0041\U000e0042", "no name", "others", "",
+}
+
+// hostile are events in which such names stand wherever something can, the first ones
+// most often.
+func hostile(names []string) []*audit.Event {
 	var events []*audit.Event
 	for i, n := range names {
 		for k := range len(names) - i {

@@ -31,7 +31,7 @@ func (p *page) over(f *figures) {
 	p.OverTable = table{Caption: "Calls over time", Columns: append(texts("From (UTC)"), numbers("Answered", "Failed", "Refused")...)}
 	for i := range t.len() {
 		if at, c := t.at(i); c.all() > 0 {
-			p.OverTable.Rows = append(p.OverTable.Rows, append([]cell{{Text: slotText(at, t.seconds())}}, countCells(c)...))
+			p.OverTable.Rows = append(p.OverTable.Rows, append([]cell{{Text: slotText(at, t.seconds()), Class: whole}}, countCells(c)...))
 		}
 	}
 }
@@ -78,23 +78,19 @@ func more(n, shown int) string {
 	return counted(uint64(n-shown), "more is in the table.", "more are in the table.")
 }
 
-func reasonTable(caption, column string, lines []*line, t *tally, whole uint64) table {
+func reasonTable(caption, column string, lines []*line, t *tally, of uint64) table {
 	tab := table{Caption: caption, More: rest(len(lines), mostRows, t)}
-	tab.Columns = append(append(texts("Guard", "Rule"), numbers(column, "Share")...), texts("Last", "Reason")...)
+	tab.Columns = append(append(texts("Guard", "Rule"), numbers(column, "Share")...), texts("Reason", "Last")...)
 	for _, l := range lines[:min(len(lines), mostRows)] {
-		reason := textCell(l.reason, "none given")
-		if l.varies {
-			reason.Text = "for one: " + reason.Text
-		}
 		tab.Rows = append(tab.Rows, []cell{
 			textCell(l.name.text, nameless), textCell(l.name.of, nameless), numberCell(atLeast(l)),
-			numberCell(share(l.counts.all(), whole)),
-			{Text: moment(l.last)},
-			reason,
+			numberCell(share(l.counts.all(), of)),
+			reasonCell(l, "none given"),
+			{Text: moment(l.last), Class: whole},
 		})
 	}
 	if n := t.others.all(); n > 0 {
-		tab.Rows = append(tab.Rows, []cell{{Text: "others", None: true}, {}, numberCell(grouped(n)), numberCell(share(n, whole)), {}, {}})
+		tab.Rows = append(tab.Rows, []cell{others(), {}, numberCell(grouped(n)), numberCell(share(n, of)), {}, {}})
 	}
 	return tab
 }
@@ -121,7 +117,7 @@ func (p *page) slowest(f *figures) {
 		tab.Rows = append(tab.Rows, row)
 	}
 	if f.tools.others.all() > 0 {
-		tab.Rows = append(tab.Rows, append(append([]cell{{Text: "others", None: true}, {}}, countCells(f.tools.others)...), cell{}, cell{}, cell{}, cell{}))
+		tab.Rows = append(tab.Rows, append(append([]cell{others(), {}}, countCells(f.tools.others)...), cell{}, cell{}, cell{}, cell{}))
 	}
 	p.ToolsTable = tab
 }
@@ -182,11 +178,11 @@ func (p *page) who(f *figures) {
 			left.merge(w.counts)
 		}
 		if left.all() > 0 {
-			tab.Rows = append(tab.Rows, slices.Concat(head, []cell{{Text: "others", None: true}, {}}, countCells(left)))
+			tab.Rows = append(tab.Rows, slices.Concat(head, []cell{others(), {}}, countCells(left)))
 		}
 	}
 	if f.callers.others.all() > 0 {
-		tab.Rows = append(tab.Rows, slices.Concat([]cell{{Text: "others", None: true}, {}, {}, {}, {}}, countCells(f.callers.others)))
+		tab.Rows = append(tab.Rows, slices.Concat([]cell{others(), {}, {}, {}, {}}, countCells(f.callers.others)))
 	}
 	p.CallersTable = tab
 }

@@ -82,21 +82,17 @@ func (s *state) facts(f *figures, found audit.Report) {
 		add("Calls without an outcome", grouped(uint64(found.Unfinished))+": running when this was read, or cut off")
 	}
 	if found.Checkpoint != "" && found.Bad == nil {
-		s.Facts = append(s.Facts, fact{Name: "Checkpoint, to keep elsewhere", Value: visible(found.Checkpoint, 4000), Code: true})
+		s.Facts = append(s.Facts, fact{Name: "Checkpoint, to keep elsewhere", Value: visibleLines(found.Checkpoint), Code: true})
 	}
 }
 
 func (s *state) notices(f *figures) {
 	lines := f.notices.by(all)
 	s.Notices = table{Caption: "Notices", More: rest(len(lines), mostRows, f.notices)}
-	s.Notices.Columns = append(append(texts("From", "Notice"), numbers("Times")...), texts("Last", "Says")...)
+	s.Notices.Columns = append(append(texts("From", "Notice"), numbers("Times")...), texts("Says", "Last")...)
 	for _, l := range lines[:min(len(lines), mostRows)] {
-		says := textCell(l.reason, "nothing")
-		if l.varies {
-			says.Text = "for one: " + says.Text
-		}
 		s.Notices.Rows = append(s.Notices.Rows, []cell{
-			textCell(l.name.text, nameless), textCell(l.name.of, nameless), numberCell(atLeast(l)), {Text: moment(l.last)}, says,
+			textCell(l.name.text, nameless), textCell(l.name.of, nameless), numberCell(atLeast(l)), reasonCell(l, "nothing"), {Text: moment(l.last), Class: whole},
 		})
 	}
 }

@@ -14,10 +14,17 @@ type heading struct {
 }
 
 type cell struct {
-	Text   string
-	Number bool
-	None   bool // Text is the page's word for nothing
+	Text  string
+	Class string // how it is set, in the style sheet
 }
+
+// Classes of cells.
+const (
+	number = "number"
+	none   = "none"  // Text is the page's word for nothing
+	whole  = "whole" // not broken into lines
+	long   = "long"  // sentences
+)
 
 // Bounds of a table: longer ones are nobody's reading, and the log has it all.
 const (
@@ -41,14 +48,29 @@ func numbers(names ...string) []heading {
 	return h
 }
 
-func textCell(s, none string) cell {
+func textCell(s, empty string) cell {
 	if s == "" {
-		return cell{Text: none, None: true}
+		return cell{Text: empty, Class: none}
 	}
 	return cell{Text: visible(s, mostCell)}
 }
 
-func numberCell(s string) cell { return cell{Text: s, Number: true} }
+// reasonCell is what the events of a line say, or one of them.
+func reasonCell(l *line, empty string) cell {
+	c := textCell(l.reason, empty)
+	if c.Class == "" {
+		c.Class = long
+	}
+	if l.varies {
+		c.Text = "for one: " + c.Text
+	}
+	return c
+}
+
+// others is the cell of the names that were not kept.
+func others() cell { return cell{Text: "others", Class: none} }
+
+func numberCell(s string) cell { return cell{Text: s, Class: number} }
 
 func countCells(c counts) []cell {
 	cells := make([]cell, 0, classes)

@@ -101,7 +101,7 @@ func TestFiguresDoNotGrowWithTheirLog(t *testing.T) {
 	if len(f.time.slots) > maxSlots || f.time.len() > maxSlots || len(f.failures) > len(failures) {
 		t.Errorf("%d slots in %d, %d ways to fail", len(f.time.slots), f.time.len(), len(f.failures))
 	}
-	if n := len(pageOf(t, hostile(), foundIn(hostile()))); n > 1<<20 {
+	if n := len(pageOf(t, hostile(hostileNames), foundIn(hostile(hostileNames)))); n > 1<<20 {
 		t.Errorf("a page has %d bytes", n)
 	}
 }

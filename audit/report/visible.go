@@ -36,6 +36,16 @@ func visible(s string, most int) string {
 	return b.String()
 }
 
+// visibleLines is a text of some lines as it may be shown and copied.
+func visibleLines(s string) string {
+	const most = 12
+	lines := strings.SplitN(strings.TrimRight(s, "\n"), "\n", most+1)
+	for i := range lines {
+		lines[i] = visible(lines[i], 400)
+	}
+	return strings.Join(lines[:min(len(lines), most)], "\n")
+}
+
 // unseen says that a character leaves no mark of its own, or one like another's.
 func unseen(r rune) bool {
 	if r == ' ' {

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"html"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/safemcp/safemcp/audit"
 )
 
 func TestNothingInATextIsInvisible(t *testing.T) {
@@ -40,6 +43,38 @@ func TestNothingInATextIsInvisible(t *testing.T) {
 		if utf8.RuneCountInString(got) > 60 || !utf8.ValidString(got) {
 			t.Errorf("%q is too long", got)
 		}
+	}
+}
+
+// Whatever is in a log, no place in the page shows what cannot be seen, or at full length.
+func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	for _, name := range hostileNames {
+		events := hostile([]string{name, name + "2"})
+		found := foundIn(events)
+		found.Bad = &audit.BadRecord{File: name, Reason: name}
+		found.CannotKnow = []string{name}
+		found.Checkpoint = name
+		page := pageOf(t, events, found)
+		for _, r := range html.UnescapeString(page) {
+			if unseen(r) && !strings.ContainsRune("\n⟨⟩␣", r) {
+				t.Fatalf("of %.40q the page holds %U", name, r)
+			}
+		}
+		if strings.Contains(page, strings.Repeat("W", 1001)) || strings.Contains(page, strings.Repeat("漢", 1001)) {
+			t.Error("something is shown at its length")
+		}
+	}
+}
+
+func TestACheckpointOfSomeLinesCanBeCopied(t *testing.T) {
+	t.Parallel()
+	note := "log.example/weather\n12\nMzE5\n\n— log.example sig\n"
+	if got := visibleLines(note); got != strings.TrimRight(note, "\n") {
+		t.Errorf("%q", got)
+	}
+	if got := visibleLines(strings.Repeat("a\r\u202e\n", 500)); strings.Count(got, "\n") > 12 || strings.ContainsAny(got, "\r\u202e") {
+		t.Errorf("%q", got)
 	}
 }
 
