@@ -24,6 +24,10 @@ const auditUsage = `safetool audit looks into the audit log of a guarded server.
       holds the log against its checkpoints, and prints counts or the first record that
       is wrong; PUBLIC is the key in DIR/signer.pub, and CHECKPOINT one that was printed
       or published before, both kept elsewhere, or files with them
+  safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
+      verifies the log and makes a page of it for a browser: calls over time, refusals,
+      slow tools, who called what; FILE is replaced, - is standard output; exit 1 where
+      the log is wrong, which the page says first
   safetool audit show DIR [--follow] [--json] [FILTER]...
       shows the events as a table, or each line exactly as it stands in the log;
       --follow waits for more until it is interrupted

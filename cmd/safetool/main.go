@@ -6,6 +6,7 @@
 //	safetool audit show DIR [--follow] [--json] [FILTER]...
 //	safetool audit stats DIR [--json] [FILTER]...
 //	safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
+//	safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
 //	safetool keys rotate --file FILE ID [--grace 24h]
@@ -49,6 +50,10 @@ const usage = `safetool looks after guarded MCP servers.
       counts its events and calls, by tool, caller and rule
   safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
       writes it for other systems; safetool audit -h says more, and what filters are
+  safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
+      verifies an audit log and makes a page of it for a browser: calls over time,
+      refusals, slow tools, who called what; FILE is replaced, - is standard output;
+      exit 1 where the log is wrong, which the page says first
 
   safetool keys create --file FILE --name NAME [--tenant TENANT]
                        [--role ROLE]... [--scope SCOPE]... [--expires 720h]
@@ -143,6 +148,8 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return auditStats(ctx, rest, out, errs)
 	case "audit export":
 		return auditExport(ctx, rest, out, errs)
+	case "audit report":
+		return auditReport(ctx, rest, out, errs)
 	case "keys create":
 		return keysCreate(ctx, rest, out, errs)
 	case "keys list":

@@ -11,17 +11,13 @@ import (
 // auditVerify holds a log against its checkpoints.
 func auditVerify(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
-	key := flags.String("key", "", "the public key that was kept elsewhere, or a file that holds it; for lines of version 1, a file with the key of the log, in hexadecimal")
-	since := flags.String("since", "", "a checkpoint that was kept elsewhere, or a file that holds it")
+	against := againstFlags(flags)
 	dir, err := parse(flags, args)
 	if err != nil {
 		return err
 	}
-	options := audit.VerifyOptions{}
-	if err := keyOf(*key, &options); err != nil {
-		return err
-	}
-	if options.Since, err = orContents(*since); err != nil {
+	options, err := against()
+	if err != nil {
 		return err
 	}
 	report, err := audit.Verify(dir, &options)
@@ -35,6 +31,18 @@ func auditVerify(args []string, out io.Writer) error {
 		return errWrong
 	}
 	return nil
+}
+
+// againstFlags are what a log is held against, once they are parsed.
+func againstFlags(flags *flag.FlagSet) func() (audit.VerifyOptions, error) {
+	key := flags.String("key", "", "the public key that was kept elsewhere, or a file that holds it; for lines of version 1, a file with the key of the log, in hexadecimal")
+	since := flags.String("since", "", "a checkpoint that was kept elsewhere, or a file that holds it")
+	return func() (o audit.VerifyOptions, err error) {
+		if err = keyOf(*key, &o); err == nil {
+			o.Since, err = orContents(*since)
+		}
+		return o, err
+	}
 }
 
 // keyOf sets the key that an argument is, or names the file of.
