@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,9 +28,11 @@ type Options struct {
 	// chain of their own.
 	Key []byte
 	// Mirrors are given a copy of each event, redacted as in the log and without
-	// stacks, after it has been recorded. Each has a queue of 1,024 events of its
-	// own. One that fails, panics or blocks holds nothing up: its losses are counted
-	// in Stats and reported in the log when it is closed.
+	// stacks, after it has been recorded. Each has a queue of its own, of 1,024 events
+	// and 16 MiB. One that fails, panics or blocks holds nothing up: its losses are
+	// counted in Stats and reported in the log, five seconds after the first, then at
+	// most once a minute, and when it is closed. [Mirror] gives one a name; [Fanout],
+	// [Failover] and [Router] make one of several.
 	Mirrors []slog.Handler
 }
 
@@ -79,8 +80,8 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if o != nil {
 		options = *o
 	}
-	if slices.Contains(options.Mirrors, nil) {
-		return nil, errors.New("audit: a mirror is nil")
+	if err := checkMirrors(options.Mirrors); err != nil {
+		return nil, err
 	}
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -118,6 +119,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 		l.mirrors.close(0)
 		return nil, errors.Join(err, l.closeFile())
 	}
+	l.mirrors.report(l.Record)
 	return l, nil
 }
 
@@ -313,7 +315,8 @@ func (l *Log) Stats() Stats { return l.stats.read() }
 const closeBudget = 2 * time.Second
 
 // Close ends the log: it waits for the writer, gives the mirrors two seconds for
-// what is in their queues, and records what they lost. A second Close does nothing.
+// what is in their queues, then ends the context that their handlers were given, and
+// records what they lost. A second Close does nothing.
 func (l *Log) Close() error {
 	l.turn <- struct{}{}
 	defer l.give()
@@ -323,10 +326,8 @@ func (l *Log) Close() error {
 	l.closed = true
 	l.mirrors.close(closeBudget)
 	var err error
-	if s := l.stats.read(); s.MirrorFailed+s.MirrorDropped > 0 {
-		err = l.write(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "mirrors", Reason: fmt.Sprintf("mirrors failed to take %d events and lost %d that they had no room for", s.MirrorFailed, s.MirrorDropped),
-		}})
+	if lost := l.mirrors.notice(); lost != nil {
+		err = l.write(lost)
 	}
 	l.stats.unhealthy(ErrClosed)
 	return errors.Join(err, l.cutBack(), l.closeFile(), l.lock.Close())

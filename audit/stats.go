@@ -6,8 +6,9 @@ import "sync"
 type Stats struct {
 	Events        uint64 // recorded
 	Checkpoint    string // of the last event, to keep elsewhere; empty before the first
-	MirrorFailed  uint64 // events that a mirror returned an error for, or panicked on
-	MirrorDropped uint64 // events that a mirror's queue had no room for, or that were left in it at Close
+	MirrorFailed  uint64 // of all mirrors together
+	MirrorDropped uint64 // of all mirrors together
+	Mirrors       []MirrorStats
 }
 
 // counters are the stats and the health of a log, readable while it is busy.
@@ -17,6 +18,8 @@ type counters struct {
 	seq   uint64
 	mac   mac
 	err   error
+
+	mirrors []*tally // not changed once the log is open
 }
 
 func (c *counters) recorded(seq uint64, m mac) {
@@ -24,13 +27,6 @@ func (c *counters) recorded(seq uint64, m mac) {
 	defer c.mu.Unlock()
 	c.stats.Events++
 	c.seq, c.mac = seq, m
-}
-
-func (c *counters) mirror(failed, dropped uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stats.MirrorFailed += failed
-	c.stats.MirrorDropped += dropped
 }
 
 func (c *counters) unhealthy(err error) {
@@ -53,6 +49,12 @@ func (c *counters) read() Stats {
 	s := c.stats
 	if c.seq > 0 {
 		s.Checkpoint = checkpoint(c.seq, c.mac)
+	}
+	for _, m := range c.mirrors {
+		one := m.read()
+		s.Mirrors = append(s.Mirrors, one)
+		s.MirrorFailed += one.Failed
+		s.MirrorDropped += one.Dropped
 	}
 	return s
 }
