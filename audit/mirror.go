@@ -151,10 +151,10 @@ func (m *mirrors) serve(one *mirror) {
 			m.drop(one, line)
 			continue
 		}
-		switch err := m.hand(one, line); err { //nolint:errorlint // errPassed is not wrapped, and what wraps it has failed
-		case nil:
+		switch err := m.hand(one, line); {
+		case err == nil:
 			one.tally.taken()
-		case errPassed:
+		case passed(err):
 			one.tally.skipped()
 		default:
 			m.fail(one, line, err)

@@ -19,6 +19,11 @@ var (
 	errNobodyHas = errors.New("audit: no handler of the failover took the event")
 )
 
+// passed says that an error is errPassed and nothing else: what wraps or joins it failed.
+func passed(err error) bool {
+	return err == errPassed //nolint:errorlint // as above
+}
+
 // A part is a handler behind a mirror. slog-multi passes over a handler that is not
 // enabled, reads its silence as success, and asks Enabled outside of its recover; so a
 // part is always enabled, and its error says what became of the event.
@@ -112,7 +117,7 @@ func (f *fanout) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	all := joined.Unwrap()
-	failed := slices.DeleteFunc(slices.Clone(all), func(err error) bool { return err == errPassed }) //nolint:errorlint // as it is, or it is a failure
+	failed := slices.DeleteFunc(slices.Clone(all), passed)
 	if len(failed) == 0 && len(all) == len(f.parts) {
 		return errPassed
 	}

@@ -95,7 +95,7 @@ func (h router) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h router) Handle(ctx context.Context, r slog.Record) error {
 	err := h.routes.Handle(ctx, r)
-	if err != errPassed { //nolint:errorlint // as it is, or it is a failure
+	if !passed(err) {
 		return err
 	}
 	if len(h.otherwise) == 0 {

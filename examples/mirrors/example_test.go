@@ -49,7 +49,7 @@ func short(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func Example_json() {
+func Example_json() { //nolint:testableexamples // there is no such file
 	file, err := os.OpenFile("/var/log/weather/audit.json", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		fmt.Println(err)
@@ -61,7 +61,7 @@ func Example_json() {
 	}}
 }
 
-func Example_syslog() {
+func Example_syslog() { //nolint:testableexamples // it needs its target; the handler is tested against one
 	local := func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unixgram", "/dev/log")
 	}
@@ -74,7 +74,7 @@ func Example_syslog() {
 	}}
 }
 
-func Example_otlp() {
+func Example_otlp() { //nolint:testableexamples // it needs its target; the handler is tested against one
 	exporter, err := otlploghttp.New(context.Background(),
 		otlploghttp.WithEndpointURL("http://127.0.0.1:4318/v1/logs"),
 		otlploghttp.WithRetry(otlploghttp.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: time.Second, MaxElapsedTime: 3 * time.Second}),
@@ -88,7 +88,7 @@ func Example_otlp() {
 	}}
 }
 
-func Example_kafka() {
+func Example_kafka() { //nolint:testableexamples // it needs its target; the handler is tested against one
 	client, err := mirrors.KafkaClient("kafka-1.example.com:9092", "kafka-2.example.com:9092")
 	if err != nil {
 		fmt.Println(err)
@@ -100,7 +100,7 @@ func Example_kafka() {
 	}}
 }
 
-func Example_jetStream() {
+func Example_jetStream() { //nolint:testableexamples // it needs its target; the handler is tested against one
 	conn, err := mirrors.NATS("nats://nats.example.com:4222")
 	if err != nil {
 		fmt.Println(err)

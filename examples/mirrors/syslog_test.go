@@ -37,7 +37,7 @@ func isMessage(t *testing.T, message []byte) {
 
 func TestAnEventArrivesInADatagramOfSyslog(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "s") // t.TempDir's names are longer than a socket's may be
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its names are longer than a socket's may be
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAnEventArrivesInADatagramOfSyslog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arrives(t, mirrors.Syslog("wea ther", dialTo(network, l.LocalAddr().String())))
+		arrives(t, mirrors.Syslog("weath er", dialTo(network, l.LocalAddr().String())))
 		buffer := make([]byte, 64<<10)
 		n, _, err := l.ReadFrom(buffer)
 		if err != nil {
