@@ -225,6 +225,29 @@ func TestLossesAreToldAtMostOnceAMinuteAndOnlyWhileThereAreAny(t *testing.T) {
 	})
 }
 
+// A mirror that hangs drops the notice of what it dropped.
+func TestTheNoticeThatIsDroppedIsNoReasonForAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hangs := mirrorFunc(func(ctx context.Context, _ slog.Record) error { <-ctx.Done(); return ctx.Err() })
+		l := mirrored(t, hangs)
+		synctest.Wait()
+		for range mirrorQueue + 2 {
+			recorded(t, l, &Event{Phase: PhaseIntent})
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		s := l.Stats().Mirrors[0]
+		if told := notices(t, l); len(told) != 1 || !strings.Contains(told[0], "dropped 1 that") || s.Dropped != 2 || s.Waiting != mirrorQueue+1 {
+			t.Errorf("%v, %+v", told, s)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // A log that cannot take the notice is asked again, with what was lost meanwhile.
 func TestALossIsToldLaterWhenTheLogIsNotWell(t *testing.T) {
 	t.Parallel()
