@@ -8,7 +8,7 @@ type Stats struct {
 	Checkpoint    string // of the last event, to keep elsewhere; empty before the first
 	MirrorFailed  uint64 // of all mirrors together
 	MirrorDropped uint64 // of all mirrors together
-	Mirrors       []MirrorStats
+	Mirrors       []MirrorStats // each, in the order of Options.Mirrors
 }
 
 // counters are the stats and the health of a log, readable while it is busy.
