@@ -4,10 +4,10 @@ import "sync"
 
 // Stats are what a log has done since it was opened.
 type Stats struct {
-	Events        uint64 // recorded
-	Checkpoint    string // of the last event, to keep elsewhere; empty before the first
-	MirrorFailed  uint64 // of all mirrors together
-	MirrorDropped uint64 // of all mirrors together
+	Events        uint64        // recorded
+	Checkpoint    string        // of the last event, to keep elsewhere; empty before the first
+	MirrorFailed  uint64        // of all mirrors together
+	MirrorDropped uint64        // of all mirrors together
 	Mirrors       []MirrorStats // each, in the order of Options.Mirrors
 }
 
