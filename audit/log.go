@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -56,9 +55,11 @@ type Options struct {
 	// zero is 16 MiB. A batch is never divided, so that segments are up to 1 MiB longer.
 	SegmentBytes int64
 	// Mirrors are given a copy of each event, redacted as in the log and without
-	// stacks, after it has been recorded. Each has a queue of 1,024 events of its
-	// own. One that fails, panics or blocks holds nothing up: its losses are counted
-	// in Stats and reported in the log when it is closed.
+	// stacks, after it has been recorded. Each has a queue of its own, of 1,024 events
+	// and 16 MiB. One that fails, panics or blocks holds nothing up: its losses are
+	// counted in Stats and reported in the log, five seconds after the first, then at
+	// most once a minute, and when it is closed. [Mirror] gives one a name; [Fanout],
+	// [Failover] and [Router] make one of several.
 	Mirrors []slog.Handler
 }
 
@@ -72,6 +73,7 @@ type Log struct {
 	chain    *chain // of lines of version 1
 
 	queue   chan *entry
+	entries sync.Pool
 	closing chan struct{} // closed to record no more
 	ended   chan struct{} // closed when the writer has ended
 	once    sync.Once
@@ -98,8 +100,8 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if o != nil {
 		l.options = *o
 	}
-	if slices.Contains(l.options.Mirrors, nil) {
-		return nil, errors.New("audit: a mirror is nil")
+	if err := checkMirrors(l.options.Mirrors); err != nil {
+		return nil, err
 	}
 	if c := l.options.Commit; c < GroupCommit || c > SyncEach {
 		return nil, fmt.Errorf("audit: there is no way to commit of the number %d", c)
@@ -139,6 +141,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	}
 	l.schedule()
 	go l.serve()
+	l.mirrors.report(l.Record)
 	return l, nil
 }
 
@@ -192,13 +195,13 @@ func (l *Log) Record(ctx context.Context, e *Event) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("audit: not recorded: %w", context.Cause(ctx))
 	}
-	n := newEntry(e)
+	n := l.newEntry(e)
 	if size := len(n.body) + headRoom; size > maxLine {
-		n.free()
+		l.free(n)
 		return fmt.Errorf("audit: not recorded: it has %d bytes, and an event has at most %d: declare fewer arguments", size, maxLine)
 	}
 	if err := l.enqueue(ctx, n); err != nil {
-		n.free()
+		l.free(n)
 		if errors.Is(err, ErrClosed) {
 			return err
 		}
@@ -206,7 +209,7 @@ func (l *Log) Record(ctx context.Context, e *Event) error {
 	}
 	select {
 	case err := <-n.done:
-		n.free()
+		l.free(n)
 		return err
 	case <-l.ended:
 	case <-ctx.Done():
@@ -218,7 +221,7 @@ func (l *Log) Record(ctx context.Context, e *Event) error {
 		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
 	}
 	err := <-n.done
-	n.free()
+	l.free(n)
 	return err
 }
 
@@ -328,8 +331,9 @@ func (l *Log) Stats() Stats { return l.stats.read() }
 const closeBudget = 2 * time.Second
 
 // Close ends the log: it writes what has been queued, gives the mirrors two seconds for
-// what is in their queues, records what they lost, and makes the last checkpoint. A second
-// Close waits for the first, and returns what it did.
+// what is in their queues, then ends the context that their handlers were given, records
+// what they lost, and makes the last checkpoint. A second Close waits for the first, and
+// returns what it did.
 func (l *Log) Close() error {
 	l.once.Do(func() { close(l.closing) })
 	<-l.ended
@@ -348,10 +352,8 @@ func (l *Log) end() {
 	}
 	l.mirrors.close(closeBudget)
 	var err error
-	if s := l.stats.read(); s.MirrorFailed+s.MirrorDropped > 0 {
-		err = l.record(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "mirrors", Reason: fmt.Sprintf("mirrors failed to take %d events and lost %d that they had no room for", s.MirrorFailed, s.MirrorDropped),
-		}})
+	if lost := l.mirrors.notice(); lost != nil {
+		err = l.record(lost)
 	}
 	if err == nil {
 		err = l.alone()

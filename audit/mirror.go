@@ -3,193 +3,222 @@ package audit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	slogmulti "github.com/samber/slog-multi"
 )
 
-// mirrorQueue is how many events wait for a mirror.
-const mirrorQueue = 1024
+// What waits for a mirror: so many events, and so many bytes of them.
+const (
+	mirrorQueue = 1024
+	mirrorBytes = 16 << 20
+)
+
+// A Mirror is a handler with a name, by which Stats and the log's notices call it. One
+// without a name is called by its place in Options.Mirrors and its type.
+type Mirror struct {
+	slog.Handler
+
+	Name string
+}
+
+func (m Mirror) mirror() Mirror { return m }
+
+// checkMirrors says what is wrong with Options.Mirrors.
+func checkMirrors(handlers []slog.Handler) error {
+	names := map[string]bool{}
+	for i, h := range handlers {
+		if h == nil {
+			return fmt.Errorf("audit: mirror %d is nil", i+1)
+		}
+		named, ok := h.(interface{ mirror() Mirror })
+		if !ok {
+			continue
+		}
+		m := named.mirror()
+		if m.Handler == nil {
+			return fmt.Errorf("audit: mirror %d, %q, has no handler", i+1, m.Name)
+		}
+		if m.Name != "" && names[m.Name] {
+			return fmt.Errorf("audit: two mirrors are called %q", m.Name)
+		}
+		names[m.Name] = true
+	}
+	return nil
+}
 
 // mirrors hand copies of events on, each from a queue of its own: what one does
 // neither holds up the log nor another.
 type mirrors struct {
-	queues []chan []byte
-	done   sync.WaitGroup
-	stop   chan struct{}
-	stats  *counters
+	mu     sync.Mutex // guards the queues' ends
+	closed bool
+	each   []*mirror
+
+	serving  context.Context    //nolint:containedctx // what handlers are given, from a queue
+	stop     context.CancelFunc // ends serving, when close has waited long enough
+	watching context.Context    //nolint:containedctx // what the reporter waits with
+	quit     context.CancelFunc // ends watching
+	lost     chan struct{}      // has something in it when a loss is to be reported
+	done     sync.WaitGroup
+}
+
+// A mirror is one of them.
+type mirror struct {
+	part
+
+	queue chan []byte
+	bytes atomic.Int64 // of the lines in it
+	tally *tally
 }
 
 func newMirrors(handlers []slog.Handler, stats *counters) *mirrors {
-	m := &mirrors{stats: stats, stop: make(chan struct{})}
-	for _, h := range handlers {
-		queue := make(chan []byte, mirrorQueue)
-		m.queues = append(m.queues, queue)
-		// Fanout turns a panic of a handler into an error, but one handler alone it
-		// hands back as it is.
-		m.done.Go(func() { m.serve(slogmulti.Fanout(h, slog.DiscardHandler), queue) })
+	m := &mirrors{lost: make(chan struct{}, 1)}
+	m.serving, m.stop = context.WithCancel(context.Background())
+	m.watching, m.quit = context.WithCancel(context.Background())
+	for i, h := range handlers {
+		one := &mirror{part: part{h}, queue: make(chan []byte, mirrorQueue), tally: newTally(i, h)}
+		stats.mirrors = append(stats.mirrors, one.tally)
+		m.each = append(m.each, one)
+		m.done.Go(func() { m.serve(one) })
 	}
 	return m
 }
 
-// offer gives every mirror a copy of a line. It never waits.
+// offer gives every mirror a copy of a line. It never waits for one.
 func (m *mirrors) offer(line []byte) {
-	if len(m.queues) == 0 {
+	if len(m.each) == 0 {
 		return
 	}
 	line = bytes.Clone(line)
-	for _, queue := range m.queues {
-		select {
-		case queue <- line:
-		default:
-			m.stats.mirror(0, 1)
+	size := int64(len(line))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return
+	}
+	for _, one := range m.each {
+		one.tally.offered()
+		if one.bytes.Add(size) <= mirrorBytes {
+			select {
+			case one.queue <- line:
+				continue
+			default:
+			}
 		}
+		one.bytes.Add(-size)
+		m.drop(one, line)
+	}
+}
+
+func (m *mirrors) drop(one *mirror, line []byte) {
+	own := ownNotice(line)
+	if one.tally.dropped(own); !own {
+		m.wake()
+	}
+}
+
+func (m *mirrors) fail(one *mirror, line []byte, err error) {
+	own := ownNotice(line)
+	if one.tally.failed(err, own); !own {
+		m.wake()
+	}
+}
+
+// wake has the reporter look.
+func (m *mirrors) wake() {
+	select {
+	case m.lost <- struct{}{}:
+	default:
 	}
 }
 
 // serve hands one mirror its events. A handler that ends its goroutine has failed to
 // take one, and gets another goroutine.
-func (m *mirrors) serve(h slog.Handler, queue chan []byte) {
+func (m *mirrors) serve(one *mirror) {
+	var line []byte
 	ended := false
 	defer func() {
 		if !ended {
-			m.stats.mirror(1, 0)
-			m.done.Go(func() { m.serve(h, queue) })
+			m.fail(one, line, errGoexit)
+			m.done.Go(func() { m.serve(one) })
 		}
 	}()
-	m.drain(h, queue)
+	for line = range one.queue {
+		one.bytes.Add(-int64(len(line)))
+		if m.serving.Err() != nil {
+			m.drop(one, line)
+			continue
+		}
+		switch err := m.hand(one, line); {
+		case err == nil:
+			one.tally.taken()
+		case passed(err):
+			one.tally.skipped()
+		default:
+			m.fail(one, line, err)
+		}
+	}
 	ended = true
 }
 
-func (m *mirrors) drain(h slog.Handler, queue chan []byte) {
-	for line := range queue {
-		select {
-		case <-m.stop:
-			m.stats.mirror(0, 1)
-			continue
-		default:
-		}
-		if hand(h, line) != nil {
-			m.stats.mirror(1, 0)
-		}
-	}
-}
-
-// hand gives a mirror an event. Fanout recovers what Handle panics with, and not
-// Enabled.
-func hand(h slog.Handler, line []byte) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a mirror panicked: %v", p)
-		}
-	}()
-	record, err := recordOf(line)
-	if err != nil || !h.Enabled(context.Background(), record.Level) {
+// hand gives a mirror an event.
+func (m *mirrors) hand(one *mirror, line []byte) error {
+	e, record, err := recordOf(line)
+	if err != nil {
 		return err
 	}
-	return h.Handle(context.Background(), record)
+	return one.Handle(context.WithValue(m.serving, eventKey{}, e), record)
 }
 
-// close lets the mirrors take what is queued, for so long. A mirror that blocks
-// longer keeps its goroutine; what is left in its queue is counted as lost.
+type eventKey struct{}
+
+// EventFrom returns the event that a mirror's Enabled or Handle was called for, without
+// its stack, or nil outside of such a call. Handlers may share it: it is not to be
+// changed.
+func EventFrom(ctx context.Context) *Event {
+	e, _ := ctx.Value(eventKey{}).(*Event)
+	return e
+}
+
+// close lets the mirrors take what is queued, for so long, and then ends the context of
+// those that are still at it, with a quarter of the time more to heed it. A mirror that
+// blocks longer keeps its goroutine; what is left in its queue is counted as dropped.
 func (m *mirrors) close(budget time.Duration) {
-	queues := m.queues
-	m.queues = nil
-	for _, queue := range queues {
-		close(queue)
+	m.mu.Lock()
+	closed := m.closed
+	if m.closed = true; !closed {
+		for _, one := range m.each {
+			close(one.queue)
+		}
 	}
+	m.mu.Unlock()
+	if closed {
+		return
+	}
+	m.quit()
 	done := make(chan struct{})
 	go func() {
 		m.done.Wait()
 		close(done)
 	}()
+	within(done, budget)
+	m.stop()
+	for _, one := range m.each {
+		for line := range one.queue {
+			m.drop(one, line)
+		}
+	}
+	within(done, budget/4)
+}
+
+// within waits until something is done, or for so long.
+func within(done <-chan struct{}, budget time.Duration) {
 	timer := time.NewTimer(budget)
 	defer timer.Stop()
 	select {
 	case <-done:
-		return
 	case <-timer.C:
 	}
-	close(m.stop)
-	for _, queue := range queues {
-		for range queue {
-			m.stats.mirror(0, 1)
-		}
-	}
-}
-
-// recordOf turns a line of the log into a record for slog: its members as
-// attributes, objects as groups. Stacks stay in the log.
-func recordOf(line []byte) (slog.Record, error) {
-	dec := json.NewDecoder(bytes.NewReader(line))
-	dec.UseNumber()
-	if _, err := dec.Token(); err != nil {
-		return slog.Record{}, err //nolint:wrapcheck // only counted
-	}
-	attrs, err := attrsOf(dec)
-	if err != nil {
-		return slog.Record{}, err
-	}
-	var e Event
-	if err := e.UnmarshalJSON(line); err != nil {
-		return slog.Record{}, err
-	}
-	record := slog.NewRecord(e.Time, e.level(), "audit", 0)
-	record.AddAttrs(attrs...)
-	return record, nil
-}
-
-// attrsOf reads the members of an object whose brace has been read.
-func attrsOf(dec *json.Decoder) ([]slog.Attr, error) {
-	var attrs []slog.Attr
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // only counted
-		}
-		name, _ := token.(string)
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return nil, err //nolint:wrapcheck // only counted
-		}
-		if name == "stack" {
-			continue
-		}
-		if raw[0] == '{' {
-			inner := json.NewDecoder(bytes.NewReader(raw))
-			inner.UseNumber()
-			if _, err := inner.Token(); err != nil {
-				return nil, err //nolint:wrapcheck // only counted
-			}
-			group, err := attrsOf(inner)
-			if err != nil {
-				return nil, err
-			}
-			attrs = append(attrs, slog.Attr{Key: name, Value: slog.GroupValue(group...)})
-			continue
-		}
-		var v any
-		decoder := json.NewDecoder(bytes.NewReader(raw))
-		decoder.UseNumber()
-		if err := decoder.Decode(&v); err != nil {
-			return nil, fmt.Errorf("a member of an event: %w", err)
-		}
-		attrs = append(attrs, slog.Any(name, v))
-	}
-	return attrs, nil
-}
-
-// level is how loud an event is among logs of other things.
-func (e *Event) level() slog.Level {
-	switch {
-	case e.Outcome.Status == StatusPanic || e.Outcome.Status == StatusWithheld || e.Phase == PhaseOrphaned:
-		return slog.LevelError
-	case e.Phase == PhaseRefused || e.Decision.Effect == EffectObserve || e.Outcome.Status == StatusTimeout:
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
 }

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -29,20 +28,23 @@ const (
 	entryWithdrawn
 )
 
-var entries = sync.Pool{New: func() any { return &entry{done: make(chan error, 1)} }}
-
-func newEntry(e *Event) *entry {
-	n, _ := entries.Get().(*entry)
+// newEntry returns an entry of e. They are used again, each log its own: where one belongs
+// to a bubble of testing/synctest, so do its channels.
+func (l *Log) newEntry(e *Event) *entry {
+	n, ok := l.entries.Get().(*entry)
+	if !ok {
+		n = &entry{done: make(chan error, 1)}
+	}
 	n.body = appendBody(n.body[:0], e)
 	n.state.Store(entryWaiting)
 	return n
 }
 
-func (n *entry) free() {
+func (l *Log) free(n *entry) {
 	if cap(n.body) > 64<<10 {
 		n.body = nil
 	}
-	entries.Put(n)
+	l.entries.Put(n)
 }
 
 // take takes a batch from the queue: the entry given, and what has come meanwhile. Those
@@ -54,7 +56,7 @@ func (l *Log) take(first *entry) []*entry {
 		if n.state.CompareAndSwap(entryWaiting, entryTaken) {
 			batch, size = append(batch, n), size+len(n.body)
 		} else {
-			n.free() // its caller has left
+			l.free(n) // its caller has left
 		}
 	}
 	add(first)

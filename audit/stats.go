@@ -4,11 +4,12 @@ import "sync"
 
 // Stats are what a log has done since it was opened.
 type Stats struct {
-	Events        uint64 // recorded
-	Covered       uint64 // events of the log, of this run and those before, that a checkpoint covers
-	Checkpoint    string // the last one that was signed, to keep elsewhere; empty before the first
-	MirrorFailed  uint64 // events that a mirror returned an error for, or panicked on
-	MirrorDropped uint64 // events that a mirror's queue had no room for, or that were left in it at Close
+	Events        uint64        // recorded
+	Covered       uint64        // events of the log, of this run and those before, that a checkpoint covers
+	Checkpoint    string        // the last one that was signed, to keep elsewhere; empty before the first
+	MirrorFailed  uint64        // of all mirrors together
+	MirrorDropped uint64        // of all mirrors together
+	Mirrors       []MirrorStats // each, in the order of Options.Mirrors
 }
 
 // counters are the stats and the health of a log, readable while it is busy.
@@ -16,6 +17,8 @@ type counters struct {
 	mu    sync.Mutex
 	stats Stats
 	err   error
+
+	mirrors []*tally // not changed once the log is open
 }
 
 func (c *counters) recorded() {
@@ -29,13 +32,6 @@ func (c *counters) signed(size uint64, note string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Covered, c.stats.Checkpoint = size, note
-}
-
-func (c *counters) mirror(failed, dropped uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stats.MirrorFailed += failed
-	c.stats.MirrorDropped += dropped
 }
 
 func (c *counters) unhealthy(err error) {
@@ -55,5 +51,12 @@ func (c *counters) health() error {
 func (c *counters) read() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stats
+	s := c.stats
+	for _, m := range c.mirrors {
+		one := m.read()
+		s.Mirrors = append(s.Mirrors, one)
+		s.MirrorFailed += one.Failed
+		s.MirrorDropped += one.Dropped
+	}
+	return s
 }
