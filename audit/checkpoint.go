@@ -113,6 +113,9 @@ func parseCheckpoint(text string) (*checkpoint, error) {
 	var c checkpoint
 	var err error
 	c.origin = lines[0]
+	if id, ok := strings.CutPrefix(c.origin, originPrefix); !ok || len(id) != 16 || strings.Trim(id, "0123456789abcdef") != "" {
+		return nil, errCheckpoint
+	}
 	if c.size, err = strconv.ParseUint(lines[1], 10, 64); err != nil {
 		return nil, errCheckpoint
 	}

@@ -282,8 +282,10 @@ func explore(t *testing.T, drop string, seed uint64, rounds int) ([]step, error)
 // goes on, and it verifies.
 func TestACrashLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
-	if _, err := explore(t, "", 1, 2); err != nil {
-		t.Fatal(err)
+	for seed := range uint64(6) {
+		if _, err := explore(t, "", seed, 2); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

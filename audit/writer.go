@@ -195,10 +195,16 @@ func (w *writer) cutBack() error {
 		return nil
 	}
 	if w.lines.size == 0 {
-		for _, t := range []*tape{&w.lines, &w.notes} { // the lines first: without them the checkpoints are of nothing
-			if err := w.disk.remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+		// The lines first, for good: without them the checkpoints are of nothing, and not the
+		// other way round.
+		if err := w.gone(w.lines.path); err != nil {
+			return err
+		}
+		if err := w.disk.syncDir(w.dir); err != nil {
+			return err
+		}
+		if err := w.gone(w.notes.path); err != nil {
+			return err
 		}
 		w.lines, w.notes = tape{}, tape{}
 		w.number--
@@ -206,6 +212,14 @@ func (w *writer) cutBack() error {
 		return nil
 	}
 	return errors.Join(w.lines.cutBack(w.disk), w.notes.cutBack(w.disk))
+}
+
+// gone removes a file, if it is there.
+func (w *writer) gone(path string) error {
+	if err := w.disk.remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // begin begins the next segment.
