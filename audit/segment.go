@@ -85,6 +85,7 @@ type reader struct {
 	verifier note.Verifier // nil: signatures are not looked at
 	chain    *chain        // of lines of version 1
 	see      func(*Event) error
+	brief    bool // events are only glanced at
 
 	tree     tree
 	begun    bool // it is known where the log stands
@@ -251,9 +252,12 @@ func (r *reader) take(line []byte) error {
 	} else if r.old {
 		return r.badNote(errNoNotes)
 	}
-	switch err := e.UnmarshalJSON(line); {
-	case err != nil:
-		return r.bad(errForm)
+	if !r.brief || !glance(line, e) {
+		if *e = (Event{}); e.UnmarshalJSON(line) != nil {
+			return r.bad(errForm)
+		}
+	}
+	switch {
 	case !known(e.Phase):
 		return r.bad(errForm)
 	case e.Seq != r.tree.size+1:

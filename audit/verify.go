@@ -70,7 +70,7 @@ func verify(dir string, o *VerifyOptions, pause func()) (Report, error) {
 		options = *o
 	}
 	v := &verifier{report: Report{Phases: map[Phase]int{}}, open: map[callHash]struct{}{}, pause: pause}
-	v.reader = reader{dir: dir, see: v.event}
+	v.reader = reader{dir: dir, see: v.event, brief: true}
 	if err := v.keys(&options); err != nil {
 		return v.report, err
 	}

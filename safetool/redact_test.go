@@ -25,7 +25,7 @@ type nothingToIssue struct{ secrets.Provider }
 
 // ours are the fields of an event whose text is the server's own: random, a word of a
 // closed list, or a MAC.
-const ours = "Event.ID Event.Phase Event.Call Server.Instance Args.Digest Field.HMAC Decision.Effect Outcome.Status Outcome.Reference Integrity.Prev Integrity.MAC "
+const ours = "Event.ID Event.Phase Event.Call Server.Instance Args.Digest Field.HMAC Decision.Effect Outcome.Status Outcome.Reference Integrity.Sum Integrity.Prev Integrity.MAC "
 
 // fill puts text into every field that somebody else may have written.
 func fill(v reflect.Value, text string) {
