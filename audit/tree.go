@@ -22,6 +22,7 @@ type tree struct {
 	size uint64
 	edge []root
 	leaf hash.Hash
+	full func(level int, n uint64, h root) // if set, is given the root of every full tree: the n-th of 2 to the level leaves
 }
 
 // add adds a line, without its end.
@@ -40,9 +41,16 @@ func (t *tree) add(line []byte) root {
 
 // grow adds a leaf by its hash.
 func (t *tree) grow(h root) {
-	for n := t.size; n&1 == 1; n >>= 1 {
+	n, level := t.size, 0
+	for ; n&1 == 1; n, level = n>>1, level+1 {
+		if t.full != nil {
+			t.full(level, n, h)
+		}
 		h = node(t.edge[len(t.edge)-1], h)
 		t.edge = t.edge[:len(t.edge)-1]
+	}
+	if t.full != nil {
+		t.full(level, n, h)
 	}
 	t.edge = append(t.edge, h)
 	t.size++
