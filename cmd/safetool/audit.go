@@ -24,6 +24,11 @@ const auditUsage = `safetool audit looks into the audit log of a guarded server.
       holds the log against its checkpoints, and prints counts or the first record that
       is wrong; PUBLIC is the key in DIR/signer.pub, and CHECKPOINT one that was printed
       or published before, both kept elsewhere, or files with them
+  safetool audit prove DIR --event NUMBER | --from CHECKPOINT
+      prints a proof, as JSON, that an event is in the log under its last checkpoint, or
+      that the log has only grown since an earlier one
+  safetool audit check PROOF --key PUBLIC
+      says whether a proof holds, without the log; exit 1 where it does not
   safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
       verifies the log and makes a page of it for a browser: calls over time, refusals,
       slow tools, who called what; FILE is replaced, - is standard output; exit 1 where

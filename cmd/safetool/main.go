@@ -6,6 +6,8 @@
 //	safetool audit show DIR [--follow] [--json] [FILTER]...
 //	safetool audit stats DIR [--json] [FILTER]...
 //	safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
+//	safetool audit prove DIR --event NUMBER | --from CHECKPOINT
+//	safetool audit check PROOF --key PUBLIC
 //	safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
@@ -50,6 +52,10 @@ const usage = `safetool looks after guarded MCP servers.
       counts its events and calls, by tool, caller and rule
   safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
       writes it for other systems; safetool audit -h says more, and what filters are
+  safetool audit prove DIR --event NUMBER | --from CHECKPOINT
+  safetool audit check PROOF --key PUBLIC
+      proves that an event is in a log, or that it has only grown, and checks such a
+      proof without the log
   safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
       verifies an audit log and makes a page of it for a browser: calls over time,
       refusals, slow tools, who called what; FILE is replaced, - is standard output;
@@ -148,6 +154,10 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return auditStats(ctx, rest, out, errs)
 	case "audit export":
 		return auditExport(ctx, rest, out, errs)
+	case "audit prove":
+		return auditProve(rest, out)
+	case "audit check":
+		return auditCheck(rest, out)
 	case "audit report":
 		return auditReport(ctx, rest, out, errs)
 	case "keys create":

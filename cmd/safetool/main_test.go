@@ -135,6 +135,40 @@ func TestVerifyExitsByWhatItFinds(t *testing.T) {
 	}
 }
 
+func TestAProofHoldsWithoutTheLog(t *testing.T) {
+	t.Parallel()
+	dir := written(t)
+	public := filepath.Join(dir, "signer.pub")
+	notes, err := os.ReadFile(filepath.Join(dir, "audit-00000001.checkpoints"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := filepath.Join(t.TempDir(), "checkpoint")
+	if err := os.WriteFile(last, notes[bytes.LastIndex(notes, []byte("\nsafemcp/audit/"))+1:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--event", "2"}, {"--from", last}} {
+		proof, code := safetool(t, append([]string{"audit", "prove", dir}, args...)...)
+		if code != 0 {
+			t.Fatalf("%v: exit %d: %s", args, code, proof)
+		}
+		path := filepath.Join(t.TempDir(), "proof")
+		if err := os.WriteFile(path, []byte(proof), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, code := safetool(t, "audit", "check", path, "--key", public); code != 0 || !strings.HasPrefix(out, "OK     ") {
+			t.Errorf("%v: exit %d: %s", args, code, out)
+		}
+		forged := strings.NewReplacer("Paris", "Rome", "seq\": 2", "seq\": 1", "hashes", "none").Replace(proof)
+		if err := os.WriteFile(path, []byte(forged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, code := safetool(t, "audit", "check", path, "--key", public); args[0] == "--event" && (code != 1 || !strings.Contains(out, "does not hold")) {
+			t.Errorf("%v, forged: exit %d: %s", args, code, out)
+		}
+	}
+}
+
 func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -151,6 +185,9 @@ func TestMistakesAreSaidWithTheirExitCode(t *testing.T) {
 		{[]string{"audit", "verify"}, 2, "directory"},
 		{[]string{"audit", "verify", t.TempDir(), "x"}, 2, "one directory"},
 		{[]string{"audit", "show", "--nonsense", "x"}, 2, "nonsense"},
+		{[]string{"audit", "prove", t.TempDir()}, 2, "either --event"},
+		{[]string{"audit", "prove", t.TempDir(), "--event", "1"}, 1, "no event 1"},
+		{[]string{"audit", "check", "x"}, 2, "--key PUBLIC"},
 		{[]string{"audit"}, 0, "Exit codes:"},
 		{[]string{"audit", "-h"}, 0, "Exit codes:"},
 		{[]string{"audit", "export", "--help"}, 0, "--format ocsf|cloudevents|csv"},
