@@ -8,10 +8,10 @@
 //	defer trail.Close()
 //	server, err := safetool.NewServer(impl, &safetool.Options{Audit: trail})
 //
-// [Log.Record] returns when the event has been written and synced to disk; one that
-// it refuses leaves nothing behind. After a failed write or sync the file is sealed
-// and never written again, since what a failed sync leaves on disk is not known;
-// the next event begins another one.
+// [Log.Record] returns when the event has been written and synced to disk, together with
+// those that were recorded meanwhile; one that it refuses leaves nothing behind. After a
+// failed write or sync the file is sealed and never written again, since what a failed
+// sync leaves on disk is not known; the next event begins another one.
 //
 // # What is in an event
 //
@@ -25,12 +25,13 @@
 //		Ticket string `json:"ticket" audit:"clear"` // clear, hmac, len or drop
 //	}
 //
-// # What the chain shows, and what it does not
+// # What the checkpoints show, and what they do not
 //
-// Every line carries an HMAC over itself and over the line before, with a key that
-// lies in the log's directory unless [Options] gives one. [Verify] finds a line that
-// was changed, added, removed or moved. It cannot find that lines are missing from
-// the end, or that the whole was put back to an earlier state: only a checkpoint that
-// was taken to another place shows that ([VerifyOptions].Since). And whoever holds
-// the key can write a chain of their own.
+// The lines are the leaves of a Merkle tree (RFC 6962). Within a second of every event, and
+// when the log is closed, its root is signed. [Verify] holds the lines against these
+// checkpoints with the public key alone, and finds any that was changed, added, removed or
+// moved. It cannot find that the end is missing together with its checkpoints, or that the
+// whole was put back to an earlier state: only a checkpoint that was taken to another place
+// shows that ([VerifyOptions].Since). And whoever holds the signing key can sign a log of
+// their own. [Prove] shows that an event is in the log to somebody who does not have it.
 package audit

@@ -85,7 +85,8 @@ type reader struct {
 	verifier note.Verifier // nil: signatures are not looked at
 	chain    *chain        // of lines of version 1
 	see      func(*Event) error
-	brief    bool // events are only glanced at
+	brief    bool // events are only glanced at, and see does not keep them
+	glanced  Event
 
 	tree     tree
 	begun    bool // it is known where the log stands
@@ -242,7 +243,11 @@ func (r *reader) due() error {
 
 // take takes a line.
 func (r *reader) take(line []byte) error {
-	e := new(Event)
+	e := &r.glanced
+	if !r.brief {
+		e = new(Event)
+	}
+	*e = Event{}
 	if bytes.HasPrefix(line, []byte(`{"v":1,`)) && r.old {
 		if err := r.chain.take(line); err != nil {
 			return r.bad(err)
