@@ -137,7 +137,7 @@ func (c *crashable) crash(random *rand.Rand) map[string][]byte {
 // what is wrong with it.
 func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 	t.Helper()
-	base, err := os.MkdirTemp(filepath.Dir(c.dir), "crash")
+	base, err := os.MkdirTemp(filepath.Dir(c.dir), "crash") //nolint:usetesting // there are thousands
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 		return errors.New("what came last is not last")
 	}
 	if r, err := Verify(dir, nil); err != nil || r.Bad != nil {
-		return fmt.Errorf("it does not verify: %w, %v", err, r.Bad)
+		return errors.Join(errors.New("it does not verify"), err, fmt.Errorf("%v", r.Bad)) //nolint:errorlint // nil, maybe
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ type life struct {
 // crash.
 func (l *life) lead(t *testing.T, trouble int, fatal bool) ([]step, error) {
 	t.Helper()
-	base, err := os.MkdirTemp(t.TempDir(), "life")
+	base, err := os.MkdirTemp(t.TempDir(), "life") //nolint:usetesting // there are thousands
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func explore(t *testing.T, drop string, seed uint64, rounds int) ([]step, error)
 	t.Helper()
 	l := &life{drop: drop, rounds: rounds, random: rand.New(rand.NewPCG(seed, 7))}
 	all, err := l.lead(t, 0, false)
-	for step := range len(all) {
+	for step := range all {
 		if err == nil && l.random.IntN(3) == 0 {
 			steps, wrong := l.lead(t, step+1, l.random.IntN(3) > 0)
 			all, err = append(all, steps...), wrong

@@ -48,7 +48,7 @@ func Prove(dir string, seq uint64) (*Proof, error) {
 			line = string(text)
 		}
 	}
-	size, index := int64(last.size), int64(seq-1) //nolint:gosec // numbers of events, which were counted up to
+	size, index := int64(last.size), int64(seq-1)
 	proof, err := prove(&tree, func(r tlog.HashReader) ([]tlog.Hash, error) { return tlog.ProveRecord(size, index, r) })
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (p *Proof) Check(publicKey string) error {
 	}
 	var t tree
 	leaf := tlog.Hash(t.add([]byte(p.Event)))
-	if err := tlog.CheckRecord(hashes, int64(c.size), tlog.Hash(c.root), int64(p.Seq-1), leaf); err != nil { //nolint:gosec // checked above
+	if err := tlog.CheckRecord(hashes, int64(c.size), tlog.Hash(c.root), int64(p.Seq-1), leaf); err != nil {
 		return errors.New("audit: the proof does not hold: this event, as it stands, is not in the log at that place")
 	}
 	return nil
@@ -106,7 +106,7 @@ func ProveGrowth(dir, from string) (*TreeProof, error) {
 	}
 	tree := tlogTree{dir: dir, segments: segments, see: func(uint64, []byte) {}}
 	proof, err := prove(&tree, func(r tlog.HashReader) ([]tlog.Hash, error) {
-		return tlog.ProveTree(int64(last.size), int64(older.size), r) //nolint:gosec // numbers of events, which were counted up to
+		return tlog.ProveTree(int64(last.size), int64(older.size), r)
 	})
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (p *TreeProof) Check(publicKey string) error {
 	if from.origin != to.origin || from.size == 0 || from.size > to.size || to.size > math.MaxInt64 {
 		return errors.New("audit: the proof's checkpoints are not one after the other of one log")
 	}
-	if err := tlog.CheckTree(hashes, int64(to.size), tlog.Hash(to.root), int64(from.size), tlog.Hash(from.root)); err != nil { //nolint:gosec // checked above
+	if err := tlog.CheckTree(hashes, int64(to.size), tlog.Hash(to.root), int64(from.size), tlog.Hash(from.root)); err != nil {
 		return errors.New("audit: the proof does not hold: the log was rewritten between the checkpoints")
 	}
 	return nil
@@ -191,7 +191,7 @@ func (t *tlogTree) have(indexes []int64) ([]tlog.Hash, error) {
 
 func (t *tlogTree) read() error {
 	lines := tree{full: func(level int, n uint64, h root) {
-		at := tlog.StoredHashIndex(level, int64(n)) //nolint:gosec // numbers of events, which were counted up to
+		at := tlog.StoredHashIndex(level, int64(n))
 		if _, ok := t.wanted[at]; ok {
 			t.wanted[at] = tlog.Hash(h)
 		}

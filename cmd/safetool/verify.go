@@ -67,7 +67,7 @@ func orContents(s string) (string, error) {
 		return s, nil
 	}
 	text, err := os.ReadFile(s)
-	return string(text), err //nolint:wrapcheck // names the file
+	return string(text), err
 }
 
 func isFile(path string) bool {
