@@ -32,6 +32,6 @@
 // checkpoints with the public key alone, and finds any that was changed, added, removed or
 // moved. It cannot find that the end is missing together with its checkpoints, or that the
 // whole was put back to an earlier state: only a checkpoint that was taken to another place
-// shows that ([VerifyOptions].Since). And whoever holds the signing key can sign a log of
+// shows that ([Options].Sinks, [VerifyOptions].Since). And whoever holds the signing key can sign a log of
 // their own. [Prove] shows that an event is in the log to somebody who does not have it.
 package audit

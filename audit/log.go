@@ -61,6 +61,9 @@ type Options struct {
 	// most once a minute, and when it is closed. [Mirror] gives one a name; [Fanout],
 	// [Failover] and [Router] make one of several.
 	Mirrors []slog.Handler
+	// Sinks are given each checkpoint, to keep it in another place. One that fails is tried
+	// again with the newest; Stats says so. See [FileSink], [HTTPSink] and [SlogSink].
+	Sinks []Sink
 }
 
 // A Log is an audit log in a directory. It is safe for concurrent use by one
@@ -69,6 +72,7 @@ type Log struct {
 	options  Options
 	redactor *Redactor
 	mirrors  *mirrors
+	sinks    *sinks
 	stats    counters
 	chain    *chain // of lines of version 1
 
@@ -100,6 +104,11 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if o != nil {
 		l.options = *o
 	}
+	for i, s := range l.options.Sinks {
+		if s == nil {
+			return nil, fmt.Errorf("audit: sink %d is nil", i+1)
+		}
+	}
 	if err := checkMirrors(l.options.Mirrors); err != nil {
 		return nil, err
 	}
@@ -130,13 +139,15 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, lock: lock, held: held, stats: &l.stats, emit: l.recorded}
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed}
 	if err := l.keys(); err != nil {
 		return nil, err
 	}
 	l.mirrors = newMirrors(l.options.Mirrors, &l.stats)
+	l.sinks = newSinks(l.options.Sinks)
 	if err := l.recover(); err != nil {
 		l.mirrors.close(0)
+		l.sinks.close(0)
 		return nil, errors.Join(err, l.lines.close(), l.notes.close())
 	}
 	l.schedule()
@@ -277,6 +288,12 @@ func (l *Log) recorded(line []byte) {
 	l.mirrors.offer(line)
 }
 
+// signed hands on a checkpoint that is durable.
+func (l *Log) signed(size uint64, note []byte) {
+	l.stats.signed(size, string(note))
+	l.sinks.offer(size, note)
+}
+
 // schedule sees that there will be a checkpoint, or another try to be well.
 func (l *Log) schedule() {
 	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil) {
@@ -325,7 +342,11 @@ func makeDir(d disk, dir string) error {
 func (l *Log) Healthy() error { return l.stats.health() }
 
 // Stats returns what the log has done since it was opened. It does not wait.
-func (l *Log) Stats() Stats { return l.stats.read() }
+func (l *Log) Stats() Stats {
+	s := l.stats.read()
+	s.Sinks = l.sinks.read()
+	return s
+}
 
 // closeBudget is how long Close waits for mirrors.
 const closeBudget = 2 * time.Second
@@ -361,6 +382,7 @@ func (l *Log) end() {
 	if err == nil {
 		err = errors.Join(l.cover(), l.cutBack())
 	}
+	l.sinks.close(closeBudget)
 	err = errors.Join(err, l.lines.close(), l.notes.close(), l.lock.Close())
 	if err != nil {
 		l.err = fmt.Errorf("audit: closing the log: %w", err)

@@ -10,6 +10,7 @@ type Stats struct {
 	MirrorFailed  uint64        // of all mirrors together
 	MirrorDropped uint64        // of all mirrors together
 	Mirrors       []MirrorStats // each, in the order of Options.Mirrors
+	Sinks         []SinkStats   // each, in the order of Options.Sinks
 }
 
 // counters are the stats and the health of a log, readable while it is busy.
