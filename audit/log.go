@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 )
 
 const lockFile = "lock"
+
+// segmentAge is the age at which a segment is followed by the next.
+const segmentAge = 24 * time.Hour
 
 // Sizes at which a segment is followed by the next, in bytes.
 const (
@@ -54,6 +58,11 @@ type Options struct {
 	// SegmentBytes is the size at which a segment is followed by the next, at least 1 KiB;
 	// zero is 16 MiB. A batch is never divided, so that segments are up to 1 MiB longer.
 	SegmentBytes int64
+	// SegmentAge is how long after its beginning a segment is followed by the next, with the
+	// first event that comes then; zero is a day.
+	SegmentAge time.Duration
+	// Retention says which segments may go; nil is none.
+	Retention *Retention
 	// Mirrors are given a copy of each event, redacted as in the log and without
 	// stacks, after it has been recorded. Each has a queue of its own, of 1,024 events
 	// and 16 MiB. One that fails, panics or blocks holds nothing up: its losses are
@@ -109,6 +118,9 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 			return nil, fmt.Errorf("audit: sink %d is nil", i+1)
 		}
 	}
+	if err := l.options.Retention.check(); err != nil {
+		return nil, err
+	}
 	if err := checkMirrors(l.options.Mirrors); err != nil {
 		return nil, err
 	}
@@ -139,7 +151,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed}
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, age: cmp.Or(l.options.SegmentAge, segmentAge), lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed}
 	if err := l.keys(); err != nil {
 		return nil, err
 	}
@@ -152,6 +164,9 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	}
 	l.schedule()
 	go l.serve()
+	if l.options.Retention != nil {
+		go l.retain()
+	}
 	l.mirrors.report(l.Record)
 	return l, nil
 }

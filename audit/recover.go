@@ -45,6 +45,7 @@ func (l *Log) recover() error {
 	if l.origin = r.origin; r.old {
 		l.origin = newOrigin()
 	}
+	l.begun = r.since
 	notesTorn := r.notes.torn()
 	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
 	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -98,8 +99,9 @@ type reader struct {
 	// of the segment that is read
 	segmentFile
 	notes notes
-	line  int   // how many have been read
-	at    int64 // and how many bytes they are
+	since time.Time // when it was begun
+	line  int       // how many have been read
+	at    int64     // and how many bytes they are
 }
 
 // A BadRecord is a line or a checkpoint that is not what was written.
@@ -147,6 +149,7 @@ func (r *reader) open(s segmentFile) error {
 		}
 		return r.badNote(errNoNotes)
 	}
+	r.since = first.time
 	if !first.begins {
 		return r.badNote(errOrder)
 	}
@@ -257,7 +260,7 @@ func (r *reader) take(line []byte) error {
 	} else if r.old {
 		return r.badNote(errNoNotes)
 	}
-	if !r.brief || !glance(line, e) {
+	if !r.brief || !glance(line, e) || e.Phase == PhaseNotice {
 		if *e = (Event{}); e.UnmarshalJSON(line) != nil {
 			return r.bad(errForm)
 		}

@@ -75,7 +75,7 @@ func SlogSink(h slog.Handler) Sink {
 		if !h.Enabled(ctx, r.Level) {
 			return errors.New("audit: the handler of checkpoints is not enabled")
 		}
-		return h.Handle(ctx, r) //nolint:wrapcheck // a handler's own
+		return h.Handle(ctx, r)
 	}
 }
 

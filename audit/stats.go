@@ -11,6 +11,7 @@ type Stats struct {
 	MirrorDropped uint64        // of all mirrors together
 	Mirrors       []MirrorStats // each, in the order of Options.Mirrors
 	Sinks         []SinkStats   // each, in the order of Options.Sinks
+	Retention     string        // why segments that may go do not, if there is an error
 }
 
 // counters are the stats and the health of a log, readable while it is busy.
@@ -33,6 +34,14 @@ func (c *counters) signed(size uint64, note string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Covered, c.stats.Checkpoint = size, note
+}
+
+func (c *counters) retained(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stats.Retention = ""; err != nil {
+		c.stats.Retention = err.Error()
+	}
 }
 
 func (c *counters) unhealthy(err error) {

@@ -34,6 +34,7 @@ type Report struct {
 	First, Last      time.Time // of the first and the last event
 	Phases           map[Phase]int
 	Unfinished       int        // calls with an intent and no outcome
+	Removed          uint64     // events that were before the first one: their segments were removed
 	Covered          uint64     // events that checkpoints cover
 	Checkpoint       string     // of all events, to keep elsewhere: their number and the root of their tree; empty in an empty log
 	Bad              *BadRecord // the first record that is wrong, nil if none is
@@ -106,7 +107,7 @@ func (v *verifier) keys(o *VerifyOptions) (err error) {
 		}
 	}
 	if o.Since != "" {
-		if v.sinceSize, v.since, err = parseSince(o.Since, v.verifier); err != nil {
+		if v.sinceSize, v.sinceRoot, err = parseSince(o.Since, v.verifier); err != nil {
 			return err
 		}
 	}
@@ -153,8 +154,10 @@ type verifier struct {
 	report    Report
 	beside    bool                  // the public key is the one beside the log
 	open      map[callHash]struct{} // calls that have begun and not ended
+	first     int                   // number of a segment
+	removed   int                   // the last segment that the log says it removes
 	sinceSize uint64
-	since     root
+	sinceRoot root
 	pause     func() // before looking again
 }
 
@@ -174,9 +177,12 @@ func (v *verifier) segments(all []segmentFile) error {
 		}
 		all = all[:len(all)-1]
 	}
+	if len(all) > 0 {
+		v.first = all[0].number
+	}
 	for i, s := range all {
-		if s.number != i+1 {
-			return &BadRecord{File: filepath.Base(s.path), Reason: fmt.Sprintf("segment %d is missing before it", i+1)}
+		if s.number != v.first+i {
+			return &BadRecord{File: filepath.Base(s.path), Reason: fmt.Sprintf("segment %d is missing before it", v.first+i)}
 		}
 		v.report.Segments++
 		tries := 0
@@ -186,6 +192,9 @@ func (v *verifier) segments(all []segmentFile) error {
 		if err := v.segment(s, tries); err != nil {
 			return err
 		}
+	}
+	if len(all) > 0 && v.removed < v.first-1 {
+		return &BadRecord{File: filepath.Base(all[0].path), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
 	}
 	return nil
 }
@@ -211,13 +220,15 @@ func (v *verifier) segment(s segmentFile, tries int) error {
 
 // event counts an event, which is in the tree.
 func (v *verifier) event(e *Event) error {
-	if v.sinceSize == v.tree.size && v.since != v.tree.root() {
+	if v.sinceSize == v.tree.size && v.sinceRoot != v.tree.root() {
 		return &BadRecord{
 			File: filepath.Base(v.path), Line: v.line, Seq: v.tree.size,
 			Reason: "the events up to this one are not those that the checkpoint was taken of: the log was rewritten",
 		}
 	}
+	v.removed = max(v.removed, removedBy(e))
 	if v.report.Events == 0 {
+		v.report.Removed = e.Seq - 1
 		v.report.First = e.Time
 	}
 	v.report.Last = e.Time
@@ -255,6 +266,12 @@ func (v *verifier) conclude(o VerifyOptions) {
 	}
 	if behind := v.tree.size - v.covered; behind > 0 && r.Bad == nil && !v.old {
 		r.CannotKnow = append(r.CannotKnow, fmt.Sprintf("No checkpoint covers %s yet: that they were changed would not show. A log that runs makes one within %s of each event, and when it is closed; one that was killed, at its next start.", lastOf(behind), checkpointEvery))
+	}
+	if r.Removed > 0 {
+		r.CannotKnow = append(r.CannotKnow, fmt.Sprintf("The first %s are not here: their segments were removed, as the log says. Verify them where they are kept.", count(int(r.Removed), "event")))
+	}
+	if v.sinceSize > 0 && v.sinceSize <= r.Removed {
+		r.CannotKnow = append(r.CannotKnow, "The checkpoint is of events that are not here any more: take a newer one.")
 	}
 	if o.Since == "" {
 		r.CannotKnow = append(r.CannotKnow, "Without a checkpoint from elsewhere nothing shows whether events are missing from the end, or the whole was put back to an earlier state, or is another log that was signed with the same key.")

@@ -24,7 +24,8 @@ type writer struct {
 	dir      string
 	disk     disk
 	now      func() time.Time
-	most     int64 // bytes of a segment
+	most     int64         // bytes of a segment
+	age      time.Duration // of a segment
 	lock     *flock.Flock
 	held     os.FileInfo // of the lock
 	stats    *counters
@@ -45,7 +46,8 @@ type writer struct {
 		previous root
 		covered  uint64
 	}
-	broken error // why the last segment was sealed, until the next one is there
+	begun  time.Time // the last segment
+	broken error     // why the last segment was sealed, until the next one is there
 	buf    []byte
 	ends   []int // of the lines in buf
 }
@@ -141,7 +143,7 @@ func (w *writer) ready() error {
 	if err := w.alone(); err != nil {
 		return err
 	}
-	if w.lines.file != nil && w.lines.size >= w.most {
+	if w.lines.file != nil && (w.lines.size >= w.most || w.now().Sub(w.begun) >= w.age) {
 		w.finish()
 	}
 	if w.lines.file == nil {
@@ -233,6 +235,7 @@ func (w *writer) begin() error {
 	}
 	w.number++
 	w.lines, w.notes = tape{path: segmentPath(w.dir, w.number)}, tape{path: notesPath(w.dir, w.number)}
+	w.begun = w.now()
 	w.before.previous, w.before.covered = w.previous, w.covered
 	if err := w.create(); err != nil {
 		w.seal(err)
