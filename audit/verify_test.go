@@ -166,8 +166,10 @@ func TestALogSignedWithAnotherKeyIsWrong(t *testing.T) {
 func TestAMissingSegmentIsFound(t *testing.T) {
 	t.Parallel()
 	dir, path, _ := written(t)
-	if err := os.Rename(path, filepath.Join(dir, "audit-00000002.jsonl")); err != nil {
-		t.Fatal(err)
+	for _, ext := range []string{".jsonl", ".checkpoints"} {
+		if err := os.Rename(strings.TrimSuffix(path, ".jsonl")+ext, filepath.Join(dir, "audit-00000002"+ext)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if r := verified(t, dir, nil); r.Bad == nil || !strings.Contains(r.Bad.Reason, "segment 1 is missing") {
 		t.Errorf("got %+v", r.Bad)
