@@ -158,7 +158,7 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 			return fmt.Errorf("it cannot be verified before it is taken up: %w", err)
 		}
 	}
-	l, err := openOn(&simDisk{}, dir, &Options{SegmentBytes: 1500})
+	l, err := openOn(&simDisk{}, dir, &Options{SegmentBytes: 1500, reserve: 8})
 	if err != nil {
 		return fmt.Errorf("it is not taken up: %w", err)
 	}
@@ -191,7 +191,7 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 // disk that may die at some step.
 func work(t *testing.T, d *simDisk, dir string, run, events int) {
 	t.Helper()
-	l, err := openOn(d, dir, &Options{SegmentBytes: 1500}) // some segments
+	l, err := openOn(d, dir, &Options{SegmentBytes: 1500, reserve: 8}) // some segments
 	if err != nil {
 		if d.dies+d.fails == 0 {
 			t.Fatal(err)
@@ -282,7 +282,7 @@ func explore(t *testing.T, drop string, seed uint64, rounds int) ([]step, error)
 // goes on, and it verifies.
 func TestACrashLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(6)
+	seeds := uint64(3)
 	if raceDetector {
 		seeds = 1
 	}

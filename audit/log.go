@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,6 +74,8 @@ type Options struct {
 	// Sinks are given each checkpoint, to keep it in another place. One that fails is tried
 	// again with the newest; Stats says so. See [FileSink], [HTTPSink] and [SlogSink].
 	Sinks []Sink
+
+	reserve int // bytes, for tests
 }
 
 // A Log is an audit log in a directory. It is safe for concurrent use by one
@@ -151,7 +154,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, age: cmp.Or(l.options.SegmentAge, segmentAge), lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed}
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, age: cmp.Or(l.options.SegmentAge, segmentAge), lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed, reserve: reserve{bytes: cmp.Or(l.options.reserve, reserveBytes)}}
 	if err := l.keys(); err != nil {
 		return nil, err
 	}
@@ -161,6 +164,9 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 		l.mirrors.close(0)
 		l.sinks.close(0)
 		return nil, errors.Join(err, l.lines.close(), l.notes.close())
+	}
+	if l.full() {
+		l.stats.unhealthy(ErrDiskFull)
 	}
 	l.schedule()
 	go l.serve()
@@ -277,6 +283,7 @@ func (l *Log) serve() {
 
 // commitAll commits a batch and tells whoever waits for it.
 func (l *Log) commitAll(batch []*entry) {
+	batch = l.mayBegin(batch)
 	if len(batch) == 0 {
 		return
 	}
@@ -284,7 +291,7 @@ func (l *Log) commitAll(batch []*entry) {
 	if err != nil {
 		l.stats.unhealthy(err)
 		err = fmt.Errorf("audit: not recorded: %w", err)
-	} else {
+	} else if !l.full() {
 		l.stats.healthy()
 	}
 	for i, n := range batch {
@@ -295,6 +302,21 @@ func (l *Log) commitAll(batch []*entry) {
 		l.settle()
 	}
 	l.schedule()
+}
+
+// mayBegin is what of a batch may be recorded: where the disk is full, nothing that begins.
+func (l *Log) mayBegin(batch []*entry) []*entry {
+	if !l.full() {
+		return batch
+	}
+	return slices.DeleteFunc(batch, func(n *entry) bool {
+		if n.phase != PhaseIntent {
+			return false
+		}
+		l.reserve.lost++
+		n.done <- ErrDiskFull
+		return true
+	})
 }
 
 // recorded hands on a line that is durable.
@@ -311,7 +333,7 @@ func (l *Log) signed(size uint64, note []byte) {
 
 // schedule sees that there will be a checkpoint, or another try to be well.
 func (l *Log) schedule() {
-	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil) {
+	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil || l.full()) {
 		l.clock = time.NewTimer(checkpointEvery)
 	}
 }
@@ -325,6 +347,9 @@ func (l *Log) tick() {
 	}
 	if err == nil && l.broken != nil {
 		err = l.begin()
+	}
+	if err == nil {
+		err = l.refill()
 	}
 	if err != nil {
 		l.stats.unhealthy(err)

@@ -16,6 +16,7 @@ const (
 // An entry is an event that waits to be written.
 type entry struct {
 	body  []byte
+	phase Phase
 	state atomic.Int32
 	done  chan error
 }
@@ -35,7 +36,7 @@ func (l *Log) newEntry(e *Event) *entry {
 	if !ok {
 		n = &entry{done: make(chan error, 1)}
 	}
-	n.body = appendBody(n.body[:0], e)
+	n.body, n.phase = appendBody(n.body[:0], e), e.Phase
 	n.state.Store(entryWaiting)
 	return n
 }

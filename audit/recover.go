@@ -18,6 +18,11 @@ const maxOrphans = 100_000
 // full ones hold, cuts off what a crash has torn at the very end, and opens the last
 // segment to go on in it.
 func (l *Log) recover() error {
+	if err := l.keepReserve(); err != nil && !isFull(err) {
+		return fmt.Errorf("audit: %w", err)
+	} else if err != nil {
+		l.spend(err)
+	}
 	segments, err := l.whole()
 	if err != nil {
 		return err

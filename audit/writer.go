@@ -50,6 +50,8 @@ type writer struct {
 	broken error     // why the last segment was sealed, until the next one is there
 	buf    []byte
 	ends   []int // of the lines in buf
+
+	reserve reserve
 }
 
 // A tape is a file that is appended to, up to its first error.
@@ -185,6 +187,7 @@ func (w *writer) record(e *Event) error {
 
 // seal gives the open segment up.
 func (w *writer) seal(err error) {
+	w.spend(err)
 	w.broken = err
 	w.lines.beyond, w.notes.beyond = true, true
 	_, _ = w.lines.close(), w.notes.close() // there is nothing more to lose in them

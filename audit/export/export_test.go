@@ -215,11 +215,11 @@ func FuzzWhatIsExportedCanBeRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if bytes.ContainsRune(raw, '\n') {
-			t.Skip()
+			return
 		}
 		e := new(audit.Event)
 		if json.Unmarshal(raw, e) != nil {
-			t.Skip()
+			return
 		}
 		for _, l := range []audit.Line{{Event: e, Raw: raw}, {Event: e}} {
 			lines := func(yield func(audit.Line, error) bool) {

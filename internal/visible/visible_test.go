@@ -38,7 +38,7 @@ func FuzzJSONStaysTheSameAndIsSeen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if !json.Valid(text) {
-			t.Skip()
+			return
 		}
 		out := AppendJSON(nil, text)
 		if strings.ContainsFunc(string(out), func(r rune) bool {
@@ -48,7 +48,7 @@ func FuzzJSONStaysTheSameAndIsSeen(f *testing.F) {
 		}
 		var was, is any
 		if err := json.Unmarshal(text, &was); err != nil {
-			t.Skip() // numbers beyond float64
+			return // numbers beyond float64
 		}
 		if err := json.Unmarshal(out, &is); err != nil {
 			t.Fatalf("%q: %v", out, err)
