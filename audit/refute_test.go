@@ -388,7 +388,7 @@ func TestRefuteCloseEndsUnderLoad(t *testing.T) {
 	var group sync.WaitGroup
 	var recorded, after atomic.Int64
 	var closing, stop atomic.Bool
-	for range 16 {
+	for range 256 {
 		group.Go(func() {
 			for !stop.Load() && l.Record(context.Background(), &Event{Phase: PhaseNotice}) == nil {
 				recorded.Add(1)
@@ -1114,5 +1114,34 @@ func TestRefuteCrashesOfARecovery(t *testing.T) {
 			t.Errorf("after a crash, and one at step %d of the recovery: %v", steps+1, err)
 			return
 		}
+	}
+}
+
+// A write that takes longer than Verify waits is not damage.
+func TestRefuteVerifyBesideASlowWrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := &gatedDisk{}
+	l, err := openOn(d, dir, nil)
+	must(t, err)
+	must(t, l.Record(t.Context(), &Event{Phase: PhaseNotice}))
+	inWrite, goOn, refused := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	d.half = func() error {
+		d.half = nil
+		close(inWrite)
+		<-goOn
+		return errFault
+	}
+	go func() {
+		defer close(refused)
+		_ = l.Record(context.Background(), &Event{Phase: PhaseNotice})
+	}()
+	<-inWrite
+	r, err := Verify(dir, nil)
+	close(goOn)
+	<-refused
+	must(t, errors.Join(err, l.Close()))
+	if r.Bad != nil {
+		t.Errorf("nobody changed anything: %v", r.Bad)
 	}
 }
