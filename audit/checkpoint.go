@@ -21,6 +21,7 @@ import (
 //	CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 //	time 2026-11-26T08:00:00.5Z
 //	previous q0qhRUBqS6bXm6cE1E3vYmB2KcPq1x1mFQdXhG1p6aM=
+//	segment 3
 //	edge R3B8…= 0a1c…= …
 //
 //	— safemcp/audit/4f9c2e0d77aa41b0 7WMI…
@@ -34,12 +35,16 @@ type checkpoint struct {
 	root     root
 	time     time.Time
 	previous root
-	edge     []root // nil unless a segment begins with it
-	begins   bool
+	segment  int    // which begins with it, or 0
+	edge     []root // of the tree, where a segment begins
 }
 
 // maxCheckpoint bounds a checkpoint, in bytes. The largest has an edge of 64 hashes.
 const maxCheckpoint = 8 << 10
+
+// maxSize bounds the number of events of a log. Computing with trees that are much larger
+// does not end.
+const maxSize = 1 << 48
 
 var (
 	errCheckpoint = errors.New("it is not a checkpoint of this log")
@@ -52,8 +57,8 @@ func (c *checkpoint) text() string {
 	if c.previous != (root{}) {
 		fmt.Fprintf(&b, "previous %s\n", encode64(c.previous))
 	}
-	if c.begins {
-		b.WriteString("edge")
+	if c.segment > 0 {
+		fmt.Fprintf(&b, "segment %d\nedge", c.segment)
 		for _, h := range c.edge {
 			b.WriteString(" " + encode64(h))
 		}
@@ -116,7 +121,7 @@ func parseCheckpoint(text string) (*checkpoint, error) {
 	if id, ok := strings.CutPrefix(c.origin, originPrefix); !ok || len(id) != 16 || strings.Trim(id, "0123456789abcdef") != "" {
 		return nil, errCheckpoint
 	}
-	if c.size, err = strconv.ParseUint(lines[1], 10, 64); err != nil {
+	if c.size, err = strconv.ParseUint(lines[1], 10, 64); err != nil || c.size > maxSize {
 		return nil, errCheckpoint
 	}
 	at, timed := strings.CutPrefix(lines[3], "time ")
@@ -130,9 +135,11 @@ func parseCheckpoint(text string) (*checkpoint, error) {
 		}
 		rest = rest[1:]
 	}
-	if len(rest) > 0 && strings.HasPrefix(rest[0], "edge") {
-		c.begins = true
-		for _, s := range strings.Fields(rest[0])[1:] {
+	if len(rest) > 1 && strings.HasPrefix(rest[0], "segment ") && strings.HasPrefix(rest[1], "edge") {
+		if c.segment, err = strconv.Atoi(rest[0][len("segment "):]); err != nil || c.segment < 1 {
+			return nil, errCheckpoint
+		}
+		for _, s := range strings.Fields(rest[1])[1:] {
 			var h root
 			if !decode64(s, &h) {
 				return nil, errCheckpoint

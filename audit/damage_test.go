@@ -50,7 +50,7 @@ func long(t *testing.T) (dir string, files map[string][]byte) {
 // look verifies without waiting for anybody to end a line.
 func look(t *testing.T, dir string) Report {
 	t.Helper()
-	r, err := verify(dir, nil, func() {})
+	r, err := verify(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -284,11 +284,8 @@ func TestEmptySegmentsDoNotHideTheChain(t *testing.T) {
 		if err := errors.Join(l.Record(t.Context(), &Event{Phase: PhaseIntent, Call: fmt.Sprint("c", run)}), l.Close()); err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			if err := os.WriteFile(segmentPath(dir, l.number+1), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			l.number++
+		if err := os.WriteFile(segmentPath(dir, l.number+1), nil, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if r, err := Verify(dir, nil); err != nil || r.Bad != nil || r.Phases[PhaseIntent] != 3 || r.Phases[PhaseOrphaned] != 2 {

@@ -253,11 +253,8 @@ func TestSegmentsHaveNoGapsAndANumberThatCanBeRead(t *testing.T) {
 	if err := os.Remove(segmentPath(dir, 3)); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Rename(segmentPath(dir, 1), segmentPath(dir, lastSegment)), os.Rename(notesPath(dir, 1), notesPath(dir, lastSegment))); err != nil {
-		t.Fatal(err)
-	}
 	l = opened(t, dir, nil)
-	l.most = 1
+	l.most, l.number = 1, lastSegment
 	if err := l.Record(t.Context(), &Event{Phase: PhaseNotice}); err == nil {
 		t.Error("recorded where nobody reads")
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,19 +15,12 @@ const keyFile = "key"
 
 // ReadKey reads a key file: hexadecimal digits of at least 32 bytes.
 func ReadKey(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	text, mode, err := readSmall(path)
 	if err != nil {
 		return nil, fmt.Errorf("audit: the key: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("audit: the key %s is no regular file", path)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("audit: the key %s can be read by others, who could then write a chain of their own: chmod 600 it, and take a new key if they may have", path)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("audit: the key: %w", err)
+	if runtime.GOOS != "windows" && mode.Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("audit: the key %s can be read by others, who could then check guesses of arguments: chmod 600 it, and take a new key if they may have", path)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) < minKey {

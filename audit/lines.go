@@ -35,7 +35,7 @@ func linesOf(file io.Reader, name string, f func(number int, line []byte, whole 
 			part, err := r.ReadSlice('\n')
 			line = append(line, part...)
 			if len(line) > maxLine {
-				return fmt.Errorf("audit: %s, line %d is longer than any event", name, number)
+				return fmt.Errorf("audit: %s, line %d: %w", name, number, errLongLine)
 			}
 			if errors.Is(err, bufio.ErrBufferFull) {
 				continue
@@ -146,3 +146,5 @@ func Size(dir string) (int64, error) {
 	}
 	return size, nil
 }
+
+var errLongLine = errors.New("it is longer than any event")

@@ -85,8 +85,8 @@ type Log struct {
 	redactor *Redactor
 	mirrors  *mirrors
 	sinks    *sinks
+	public   string // key
 	stats    counters
-	chain    *chain // of lines of version 1
 
 	queue   chan *entry
 	entries sync.Pool
@@ -97,8 +97,9 @@ type Log struct {
 
 	// What follows belongs to the goroutine that writes.
 	writer
-	batch []*entry
-	clock *time.Timer // of the next checkpoint; nil while there is none to make
+	batch   []*entry
+	carried *entry      // had no room in the batch before
+	clock   *time.Timer // of the next checkpoint; nil while there is none to make
 }
 
 // ErrClosed is returned by Record after Close.
@@ -139,6 +140,9 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err := makeDir(d, dir); err != nil {
 		return nil, err
 	}
+	if info, err := os.Lstat(filepath.Join(dir, lockFile)); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("audit: %s in %s is no regular file, and so not of the log: move it away", lockFile, dir)
+	}
 	lock := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	if held, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("audit: locking %s: %w", dir, err)
@@ -160,7 +164,11 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	}
 	l.mirrors = newMirrors(l.options.Mirrors, &l.stats)
 	l.sinks = newSinks(l.options.Sinks)
-	if err := l.recover(); err != nil {
+	err = l.recover()
+	if err == nil {
+		err = publish(l.disk, l.dir, l.public)
+	}
+	if err != nil {
 		l.mirrors.close(0)
 		l.sinks.close(0)
 		return nil, errors.Join(err, l.lines.close(), l.notes.close())
@@ -188,9 +196,6 @@ func (l *Log) keys() (err error) {
 	if l.redactor, err = NewRedactor(key); err != nil {
 		return err
 	}
-	if l.chain, err = newChain(key); err != nil {
-		return err
-	}
 	signing := l.options.SigningKey
 	if signing == "" {
 		begun, err := signedBefore(l.dir)
@@ -211,7 +216,8 @@ func (l *Log) keys() (err error) {
 	if l.verifier, err = verifierOf(public); err != nil {
 		return err
 	}
-	return publish(l.disk, l.dir, public)
+	l.public = public
+	return nil
 }
 
 // Redactor returns the redactor whose key is derived from the log's, so that HMACs
@@ -226,6 +232,9 @@ func (l *Log) Redactor() *Redactor { return l.redactor }
 func (l *Log) Record(ctx context.Context, e *Event) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("audit: not recorded: %w", context.Cause(ctx))
+	}
+	if !known(e.Phase) {
+		return fmt.Errorf("audit: not recorded: an event has no phase %q", e.Phase)
 	}
 	n := l.newEntry(e)
 	if size := len(n.body) + headRoom; size > maxLine {
@@ -264,6 +273,11 @@ const headRoom = 256
 func (l *Log) serve() {
 	defer close(l.ended)
 	for {
+		if n := l.carried; n != nil {
+			l.carried = nil
+			l.commitAll(l.take(n))
+			continue
+		}
 		var tick <-chan time.Time
 		if l.clock != nil {
 			tick = l.clock.C
@@ -366,13 +380,22 @@ func makeDir(d disk, dir string) error {
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("audit: others can write to the directory %s: chmod 700 it, or give a directory in it that is not there yet", dir)
 	}
+	var made []string // innermost first
+	for at := filepath.Clean(dir); err != nil && !exists(at); at = filepath.Dir(at) {
+		made = append(made, at)
+	}
 	if err != nil {
 		if err := d.mkdir(dir); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
-	if err := d.syncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("audit: %w", err)
+	if len(made) == 0 {
+		made = []string{filepath.Clean(dir)}
+	}
+	for _, at := range made {
+		if err := d.syncDir(filepath.Dir(at)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("audit: %w", err)
+		}
 	}
 	return nil
 }
@@ -403,12 +426,16 @@ func (l *Log) Close() error {
 
 // end is the last that the writer's goroutine does.
 func (l *Log) end() {
-	for queued := true; queued; {
+	for n := len(l.queue); n > 0 || l.carried != nil; n-- { // what comes from now on is refused
+		if n := l.carried; n != nil {
+			l.carried = nil
+			l.commitAll(l.take(n))
+			continue
+		}
 		select {
 		case n := <-l.queue:
 			l.commitAll(l.take(n))
 		default:
-			queued = false
 		}
 	}
 	l.mirrors.close(closeBudget)
@@ -420,7 +447,7 @@ func (l *Log) end() {
 		err = l.alone()
 	}
 	if err == nil {
-		err = errors.Join(l.cover(), l.cutBack())
+		err = errors.Join(l.cover(), l.cover(), l.cutBack()) // twice: what says that a segment was given up is an event as well
 	}
 	l.sinks.close(closeBudget)
 	err = errors.Join(err, l.lines.close(), l.notes.close(), l.lock.Close())

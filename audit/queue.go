@@ -10,7 +10,7 @@ import (
 const (
 	queueLength  = 1024
 	batchEntries = 1024
-	batchBytes   = 1 << 20 // the last batch is all that a crash can tear
+	batchBytes   = 1 << 20 // unless one event is larger; a batch is all that a crash can tear
 )
 
 // An entry is an event that waits to be written.
@@ -54,8 +54,12 @@ func (l *Log) free(n *entry) {
 func (l *Log) take(first *entry) []*entry {
 	batch, size := l.batch[:0], 0
 	add := func(n *entry) {
+		if size > 0 && size+len(n.body)+headRoom > batchBytes {
+			l.carried = n // the first of the next batch
+			return
+		}
 		if n.state.CompareAndSwap(entryWaiting, entryTaken) {
-			batch, size = append(batch, n), size+len(n.body)
+			batch, size = append(batch, n), size+len(n.body)+headRoom
 		} else {
 			l.free(n) // its caller has left
 		}
@@ -65,7 +69,7 @@ func (l *Log) take(first *entry) []*entry {
 	if l.options.Commit == SyncEach {
 		most = 1
 	}
-	for idle := false; len(batch) < most && size < batchBytes; {
+	for idle := false; len(batch) < most && l.carried == nil; {
 		select {
 		case n := <-l.queue:
 			add(n)
@@ -86,8 +90,8 @@ func (l *Log) take(first *entry) []*entry {
 // enqueue puts an entry into the queue, or returns why not.
 func (l *Log) enqueue(ctx context.Context, n *entry) error {
 	select {
-	case l.queue <- n:
-		return nil
+	case <-l.closing:
+		return ErrClosed
 	default:
 	}
 	select {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,14 +30,14 @@ func (l *Log) recover() error {
 	}
 	if len(segments) == 0 {
 		l.origin = newOrigin()
-		return nil
+		return l.unbegun(&reader{dir: l.dir, verifier: l.verifier}, 1)
 	}
 	from, err := l.lookBack(segments)
 	if err != nil {
 		return err
 	}
 	begun := newUnfinished()
-	r := &reader{dir: l.dir, verifier: l.verifier, chain: l.chain, see: func(e *Event) error { begun.see(e); return nil }}
+	r := &reader{dir: l.dir, verifier: l.verifier, see: func(e *Event) error { begun.see(e); return nil }}
 	torn := 0
 	for _, s := range segments[from:] {
 		if torn > 0 {
@@ -47,14 +48,16 @@ func (l *Log) recover() error {
 		}
 	}
 	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number
-	if l.origin = r.origin; r.old {
-		l.origin = newOrigin()
+	l.origin, l.before = r.origin, r.before
+	last := *r
+	if err := l.unbegun(&last, r.number+1); err != nil {
+		return err
 	}
 	l.begun = r.since
 	notesTorn := r.notes.torn()
 	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
 	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}
-	if err := l.goOn(r.old); err != nil {
+	if err := l.goOn(); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	if torn > 0 {
@@ -65,6 +68,17 @@ func (l *Log) recover() error {
 		}
 	}
 	return l.orphan(begun)
+}
+
+// unbegun removes the checkpoints of a segment that was not begun yet.
+func (l *Log) unbegun(r *reader, number int) error {
+	if err := r.beyond(number); err != nil {
+		return notLeft(err)
+	}
+	if err := l.gone(notesPath(l.dir, number)); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
 }
 
 func newOrigin() string {
@@ -113,15 +127,12 @@ func (r *reader) segment(s segmentFile) (torn int, err error) {
 
 // goOn opens the last segment to write more into it, after it has been cut back to what is
 // whole. What a killed process wrote may not be on disk yet.
-func (l *Log) goOn(old bool) error {
+func (l *Log) goOn() error {
 	if err := errors.Join(l.lines.cutBack(l.disk), l.notes.cutBack(l.disk)); err != nil {
 		return err
 	}
 	if err := l.lines.reopen(l.disk); err != nil {
 		return err
-	}
-	if old {
-		return l.lines.close()
 	}
 	return l.notes.reopen(l.disk)
 }
@@ -150,15 +161,6 @@ func (l *Log) whole() ([]segmentFile, error) {
 		}
 		segments = segments[:len(segments)-1]
 	}
-	next := 1
-	if len(segments) > 0 {
-		next = segments[len(segments)-1].number + 1
-	}
-	for ; exists(notesPath(l.dir, next)); next++ { // of one that was not begun
-		if err := l.disk.remove(notesPath(l.dir, next)); err != nil {
-			return nil, fmt.Errorf("audit: %w", err)
-		}
-	}
 	if len(segments) > 0 {
 		if err := l.disk.syncDir(l.dir); err != nil { // what a killed process made may not be on disk yet
 			return nil, fmt.Errorf("audit: %w", err)
@@ -177,8 +179,15 @@ func unborn(s segmentFile) (bool, error) {
 	if info.Size() > 0 {
 		return false, nil
 	}
-	signed, err := os.ReadFile(notesPath(filepath.Dir(s.path), s.number))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	file, err := os.Open(notesPath(filepath.Dir(s.path), s.number))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	} else if err != nil {
+		return false, fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	signed, err := io.ReadAll(io.LimitReader(file, maxCheckpoint))
+	if err != nil {
 		return false, fmt.Errorf("audit: %w", err)
 	}
 	whole, _ := cutNote(signed)
@@ -195,8 +204,7 @@ func withoutGaps(segments []segmentFile) error {
 }
 
 // lookBack says from which segment on the log is read: two full ones hold every call
-// that may still have been running, however many small ones trouble has left since. A
-// segment of version 1 does not say where it stands.
+// that may still have been running, however many small ones trouble has left since.
 func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
 	for from, size := len(segments)-1, int64(0); ; from-- {
 		info, err := os.Stat(segments[from].path)
@@ -204,7 +212,7 @@ func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
 			return 0, fmt.Errorf("audit: %w", err)
 		}
 		size += info.Size()
-		if from == 0 || (size >= 2*l.most && exists(notesPath(l.dir, segments[from].number))) {
+		if from == 0 || size >= 2*l.most {
 			return from, nil
 		}
 	}

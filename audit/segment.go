@@ -13,9 +13,12 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// maxNotes bounds the checkpoints of one segment that are read, in bytes. There are fewer
-// than events, and a full segment has at most some ten thousand of those.
-const maxNotes = 64 << 20
+// Bounds of the checkpoints of one segment, in bytes: where it is followed by the next, and
+// what is read of them.
+const (
+	mostNotes = 16 << 20
+	maxNotes  = 64 << 20
+)
 
 // notes are the checkpoints of a segment, read one after the other.
 type notes struct {
@@ -84,7 +87,7 @@ func (n *notes) torn() int {
 type reader struct {
 	dir      string
 	verifier note.Verifier // nil: signatures are not looked at
-	chain    *chain        // of lines of version 1
+	chain    *chain        // of lines of version 1; nil where there are to be none
 	see      func(*Event) error
 	brief    bool // events are only glanced at, and see does not keep them
 	glanced  Event
@@ -95,6 +98,10 @@ type reader struct {
 	origin   string
 	previous root   // of the last checkpoint
 	covered  uint64 // events that checkpoints have covered
+
+	coveredRoot root  // of their tree
+	coveredAt   int64 // where they end in the segment
+	before      before
 
 	// of the segment that is read
 	segmentFile
@@ -143,14 +150,14 @@ func (r *reader) open(s segmentFile) error {
 	}
 	first := r.notes.next
 	if first == nil {
-		if !r.begun || r.old {
-			r.begun, r.old = true, true
-			return nil
+		if r.chain == nil || (r.begun && !r.old) {
+			return r.badNote(errNoNotes)
 		}
-		return r.badNote(errNoNotes)
+		r.begun, r.old = true, true
+		return nil
 	}
 	r.since = first.time
-	if !first.begins {
+	if first.segment != s.number || (s.number == 1 && first.size > 0) {
 		return r.badNote(errOrder)
 	}
 	if !r.begun { // what was before is not read
@@ -161,8 +168,9 @@ func (r *reader) open(s segmentFile) error {
 		r.previous, r.begun = first.previous, true
 	}
 	if r.old {
-		r.origin, r.old = first.origin, false
+		return r.badNote(errOrder)
 	}
+	r.before = before{r.previous, r.covered}
 	return r.checkpoint()
 }
 
@@ -179,16 +187,16 @@ func (r *reader) checkpoint() error {
 	switch {
 	case c.origin != r.origin:
 		return r.badNote(errOtherLog)
-	case c.previous != r.previous || c.size < r.covered || (c.begins && r.notes.at > 0):
+	case c.previous != r.previous || c.size < r.covered || (c.segment > 0 && r.notes.at > 0):
 		return r.badNote(errOrder)
-	case c.begins && c.size > r.tree.size:
+	case c.segment > 0 && c.size > r.tree.size:
 		return r.removed()
 	case c.size != r.tree.size:
 		return r.badNote(errOrder)
 	case c.root != r.tree.root():
 		return r.rewritten()
 	}
-	r.previous, r.covered = hashOfNote(r.notes.signed), c.size
+	r.previous, r.covered, r.coveredRoot, r.coveredAt = hashOfNote(r.notes.signed), c.size, c.root, r.at
 	if err := r.notes.take(); err != nil {
 		return r.noteFault(err)
 	}
@@ -230,6 +238,9 @@ func (r *reader) read() (torn int, err error) {
 	})
 	if err == nil {
 		err = r.due()
+	}
+	if errors.Is(err, errLongLine) {
+		err = r.bad(errLongLine)
 	}
 	return torn, err
 }
@@ -294,6 +305,28 @@ func (r *reader) end(torn int) error {
 // removed says that a checkpoint covers more than there is.
 func (r *reader) removed() error {
 	return r.bad(fmt.Errorf("%w: the segment ends at event %d, and a checkpoint covers %d", errRemoved, r.tree.size, r.notes.next.size))
+}
+
+// beyond says that checkpoints of a segment are there whose lines are not. Only what a
+// process left that was just beginning it is as it should be.
+func (r *reader) beyond(number int) error {
+	r.segmentFile = segmentFile{number: number, path: segmentPath(r.dir, number)}
+	r.line, r.at = 0, 0
+	r.notes = notes{path: notesPath(r.dir, number), verifier: r.verifier}
+	if err := r.notes.load(); err != nil {
+		return r.noteFault(err)
+	}
+	c := r.notes.next
+	if c == nil {
+		return nil
+	}
+	if r.begun && (c.segment != number || c.size != r.tree.size || c.previous != r.previous || len(r.notes.rest) > len(r.notes.signed)) {
+		return r.badNote(fmt.Errorf("%w: there are checkpoints of the segment, and the segment is not there", errRemoved))
+	}
+	if !r.begun && (c.segment != 1 || c.size > 0 || len(r.notes.rest) > len(r.notes.signed)) {
+		return r.badNote(fmt.Errorf("%w: there are checkpoints of the segment, and the segment is not there", errRemoved))
+	}
+	return nil
 }
 
 // errTorn says of the end of a file that it is not whole.

@@ -79,27 +79,36 @@ func ownSigner(d disk, dir string, begun bool) (string, error) {
 }
 
 func readSigner(path string) (string, error) {
-	info, err := os.Stat(path)
+	text, mode, err := readSmall(path)
 	if err != nil {
 		return "", fmt.Errorf("audit: the signing key: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("audit: the signing key %s is no regular file", path)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	if runtime.GOOS != "windows" && mode.Perm()&0o077 != 0 {
 		return "", fmt.Errorf("audit: the signing key %s can be read by others, who could then sign a log of their own: chmod 600 it, and begin a log with another key if they may have", path)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("audit: the signing key: %w", err)
-	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// maxKeyFile bounds a file of a key, in bytes.
+const maxKeyFile = 4 << 10
+
+// readSmall reads a regular file of a key. Others are not opened: a pipe would be waited for.
+func readSmall(path string) ([]byte, fs.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err //nolint:wrapcheck // the caller says what it is
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil, 0, fmt.Errorf("%s is no regular file of at most %d bytes", path, maxKeyFile)
+	}
+	text, err := os.ReadFile(path)
+	return text, info.Mode(), err //nolint:wrapcheck // the caller says what it is
 }
 
 // publish puts the public key beside the log, for people to take elsewhere.
 func publish(d disk, dir, public string) error {
 	path := filepath.Join(dir, publicFile)
-	if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == public {
+	if old, _, err := readSmall(path); err == nil && strings.TrimSpace(string(old)) == public {
 		return nil
 	}
 	if err := writeWhole(d, path, []byte(public+"\n")); err != nil {
@@ -111,7 +120,7 @@ func publish(d disk, dir, public string) error {
 // ReadPublicKey reads a file that holds a public key, such as "signer.pub" in the
 // directory of a log.
 func ReadPublicKey(path string) (string, error) {
-	text, err := os.ReadFile(path)
+	text, _, err := readSmall(path)
 	if err != nil {
 		return "", fmt.Errorf("audit: the public key: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ type Report struct {
 	Unfinished       int        // calls with an intent and no outcome
 	Removed          uint64     // events that were before the first one: their segments were removed
 	Covered          uint64     // events that checkpoints cover
-	Checkpoint       string     // of all events, to keep elsewhere: their number and the root of their tree; empty in an empty log
+	Checkpoint       string     // the last one, to keep elsewhere, in short: the number of events that it covers and the root of their tree; empty if there is none
 	Bad              *BadRecord // the first record that is wrong, nil if none is
 	// CannotKnow says, in sentences, what this verification can therefore not
 	// know.
@@ -167,16 +168,6 @@ func known(p Phase) bool { return slices.Contains(phases, p) }
 var phases = []Phase{PhaseIntent, PhaseOutcome, PhaseRefused, PhaseOrphaned, PhaseNotice}
 
 func (v *verifier) segments(all []segmentFile) error {
-	for len(all) > 0 { // one that is being begun, or was when the process ended
-		last, err := unborn(all[len(all)-1])
-		if err != nil {
-			return err
-		}
-		if !last {
-			break
-		}
-		all = all[:len(all)-1]
-	}
 	if len(all) > 0 {
 		v.first = all[0].number
 	}
@@ -184,38 +175,85 @@ func (v *verifier) segments(all []segmentFile) error {
 		if s.number != v.first+i {
 			return &BadRecord{File: filepath.Base(s.path), Reason: fmt.Sprintf("segment %d is missing before it", v.first+i)}
 		}
-		v.report.Segments++
-		tries := 0
 		if i == len(all)-1 {
-			tries = tornTries
+			return v.rest(s)
 		}
-		if err := v.segment(s, tries); err != nil {
+		if err := v.segment(s); err != nil {
 			return err
 		}
 	}
-	if len(all) > 0 && v.removed < v.first-1 {
-		return &BadRecord{File: filepath.Base(all[0].path), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
-	}
-	return nil
+	return v.rest(segmentFile{number: 1, path: segmentPath(v.dir, 1)})
 }
 
-// segment reads a segment. Where the end of the last one is not whole, it looks again.
-func (v *verifier) segment(s segmentFile, tries int) error {
+// rest reads the last segment, and says what is wrong with the end of the log. A writer may
+// be at it: what is wrong is looked at again, from the beginning of the segment.
+func (v *verifier) rest(last segmentFile) error {
+	saved := v.save()
+	for try := 0; ; try++ {
+		err := v.ending(last)
+		if err == nil || try == tornTries || v.pause == nil {
+			return err
+		}
+		v.pause()
+		v.restore(saved)
+		saved = v.save()
+	}
+}
+
+// ending reads the last segment, those that have been begun meanwhile, and what is behind
+// them.
+func (v *verifier) ending(s segmentFile) error {
+	for ; ; s = (segmentFile{number: s.number + 1, path: segmentPath(v.dir, s.number+1)}) {
+		there, err := unborn(s)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || (err == nil && there): // or it is being begun
+			if err := v.beyond(s.number); err != nil {
+				return err
+			}
+			if v.first > 0 && v.removed < v.first-1 {
+				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
+			}
+			if v.old && v.verifier != nil && v.tree.size > 0 {
+				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Line: 1, Seq: 1, Reason: "no checkpoint covers this event, or any other: the log is not one that was signed"}
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := v.segment(s); err != nil {
+			return err
+		}
+	}
+}
+
+func (v *verifier) segment(s segmentFile) error {
 	if err := v.reader.open(s); err != nil {
 		return err
 	}
-	for {
-		torn, err := v.read()
-		if err != nil {
-			return err
-		}
-		err = v.end(torn)
-		if bad, ok := errors.AsType[*BadRecord](err); !ok || tries == 0 || !errors.Is(bad.cause, errTorn) {
-			return err
-		}
-		tries--
-		v.pause()
+	torn, err := v.read()
+	if err != nil {
+		return err
 	}
+	if err := v.end(torn); err != nil {
+		return err
+	}
+	v.report.Segments++
+	return nil
+}
+
+// save returns the verifier as it is, to be restored.
+func (v *verifier) save() *verifier {
+	saved := *v
+	saved.tree.edge, saved.tree.leaf = slices.Clone(v.tree.edge), nil
+	chain := *v.chain
+	saved.chain = &chain
+	saved.report.Phases, saved.open = maps.Clone(v.report.Phases), maps.Clone(v.open)
+	return &saved
+}
+
+func (v *verifier) restore(saved *verifier) {
+	*v = *saved
+	v.see = v.event
 }
 
 // event counts an event, which is in the tree.
@@ -249,8 +287,8 @@ func (v *verifier) event(e *Event) error {
 func (v *verifier) conclude(o VerifyOptions) {
 	r := &v.report
 	r.Unfinished, r.Covered = len(v.open), v.covered
-	if v.tree.size > 0 {
-		r.Checkpoint = brief(v.tree.size, v.tree.root())
+	if v.covered > 0 {
+		r.Checkpoint = brief(v.covered, v.coveredRoot)
 	}
 	if r.Bad == nil && v.sinceSize > v.tree.size {
 		r.Bad = &BadRecord{File: "the log", Reason: fmt.Sprintf("it ends at event %d, but the checkpoint was taken at event %d: what followed was removed", v.tree.size, v.sinceSize)}

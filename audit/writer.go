@@ -39,19 +39,22 @@ type writer struct {
 	covered  uint64
 	previous root // of the last checkpoint
 
-	number int      // of the last segment
-	lines  tape     // of the last segment
-	notes  tape     // its checkpoints
-	before struct { // the segment
-		previous root
-		covered  uint64
-	}
+	number int       // of the last segment
+	lines  tape      // of the last segment
+	notes  tape      // its checkpoints
+	before before    // the segment
 	begun  time.Time // the last segment
 	broken error     // why the last segment was sealed, until the next one is there
 	buf    []byte
 	ends   []int // of the lines in buf
 
 	reserve reserve
+}
+
+// What the checkpoints were before a segment was begun.
+type before struct {
+	previous root
+	covered  uint64
 }
 
 // A tape is a file that is appended to, up to its first error.
@@ -145,7 +148,7 @@ func (w *writer) ready() error {
 	if err := w.alone(); err != nil {
 		return err
 	}
-	if w.lines.file != nil && (w.lines.size >= w.most || w.now().Sub(w.begun) >= w.age) {
+	if w.lines.file != nil && (w.lines.size >= w.most || w.notes.size >= mostNotes || w.now().Sub(w.begun) >= w.age) {
 		w.finish()
 	}
 	if w.lines.file == nil {
@@ -239,7 +242,7 @@ func (w *writer) begin() error {
 	w.number++
 	w.lines, w.notes = tape{path: segmentPath(w.dir, w.number)}, tape{path: notesPath(w.dir, w.number)}
 	w.begun = w.now()
-	w.before.previous, w.before.covered = w.previous, w.covered
+	w.before = before{w.previous, w.covered}
 	if err := w.create(); err != nil {
 		w.seal(err)
 		return err
@@ -270,9 +273,9 @@ func (w *writer) create() (err error) {
 
 // checkpoint signs the tree as it is.
 func (w *writer) checkpoint(begins bool) error {
-	c := &checkpoint{origin: w.origin, size: w.tree.size, root: w.tree.root(), time: w.now(), previous: w.previous, begins: begins}
+	c := &checkpoint{origin: w.origin, size: w.tree.size, root: w.tree.root(), time: w.now(), previous: w.previous}
 	if begins {
-		c.edge = w.tree.edge
+		c.segment, c.edge = w.number, w.tree.edge
 	}
 	signed, err := c.sign(w.signer)
 	if err != nil {
