@@ -2,6 +2,8 @@ package audit
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +21,9 @@ type disk interface {
 	reopen(path string) (segment, error)
 	// cut shortens a file, for good when it returns.
 	cut(path string, size int64) error
+	// renew writes what is in a file from an offset on again, as it is. A kernel that could
+	// not write a page may take it for written all the same: syncing it would do nothing.
+	renew(path string, from int64) error
 	// remove removes a file.
 	remove(path string) error
 	// rename gives a file another name, in the place of what has it.
@@ -61,6 +66,21 @@ func (osDisk) cut(path string, size int64) error {
 	err = f.Truncate(size)
 	if err == nil {
 		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (osDisk) renew(path string, from int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err //nolint:wrapcheck // names the path
+	}
+	content, err := io.ReadAll(io.NewSectionReader(f, from, math.MaxInt64-from))
+	if err == nil {
+		_, err = f.WriteAt(content, from)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

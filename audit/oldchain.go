@@ -100,3 +100,6 @@ func cutAt(s []byte, open, mid string) (text, rest []byte, ok bool) {
 	rest, ok = bytes.CutPrefix(s[macText:], []byte(mid))
 	return s[:macText], rest, ok
 }
+
+// oldHead is how a line of version 1 begins.
+const oldHead = `{"v":1,`

@@ -32,6 +32,9 @@ func (l *Log) recover() error {
 		l.origin = newOrigin()
 		return l.unbegun(&reader{dir: l.dir, verifier: l.verifier}, 1)
 	}
+	if !exists(notesPath(l.dir, segments[0].number)) && startsOld(segments[0].path) {
+		return fmt.Errorf("audit: the log in %s is of version 1, which verifies and is not written on: begin another in another directory", l.dir)
+	}
 	from, err := l.lookBack(segments)
 	if err != nil {
 		return err
@@ -57,12 +60,25 @@ func (l *Log) recover() error {
 	notesTorn := r.notes.torn()
 	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
 	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}
-	if err := l.goOn(); err != nil {
+	kept := ""
+	if torn > 0 {
+		if kept, err = l.keepTorn(); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if err := l.goOn(r.coveredAt); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	if torn > 0 {
 		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes that were not whole were removed from the end of segment %d, behind event %d, of which the last checkpoint covers %d", torn, r.number, r.tree.size, r.covered),
+			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes that were not whole were removed from the end of segment %d, behind event %d, of which the last checkpoint covers %d; they are in the file %s", torn, r.number, r.tree.size, r.covered, kept),
+		}}); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if notesTorn > 0 {
+		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "torn_checkpoint", Reason: fmt.Sprintf("%d bytes of a checkpoint that was not whole were removed from the end of segment %d; the one before covers event %d", notesTorn, r.number, r.covered),
 		}}); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
@@ -79,6 +95,18 @@ func (l *Log) unbegun(r *reader, number int) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	return nil
+}
+
+// startsOld says that the first line of a file is one of version 1.
+func startsOld(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(oldHead))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == oldHead
 }
 
 func newOrigin() string {
@@ -125,16 +153,32 @@ func (r *reader) segment(s segmentFile) (torn int, err error) {
 	return torn, nil
 }
 
+// keepTorn keeps what is about to be cut off the last segment: there may be whole lines
+// behind a damaged one.
+func (l *Log) keepTorn() (name string, err error) {
+	file, err := os.Open(l.lines.path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.NewSectionReader(file, l.lines.size, batchBytes+2*maxLine))
+	if err != nil {
+		return "", err
+	}
+	name = fmt.Sprintf("audit-%08d.torn-%d", l.number, l.tree.size)
+	return name, writeWhole(l.disk, filepath.Join(l.dir, name), content)
+}
+
 // goOn opens the last segment to write more into it, after it has been cut back to what is
 // whole. What a killed process wrote may not be on disk yet.
-func (l *Log) goOn() error {
+func (l *Log) goOn(covered int64) error {
 	if err := errors.Join(l.lines.cutBack(l.disk), l.notes.cutBack(l.disk)); err != nil {
 		return err
 	}
-	if err := l.lines.reopen(l.disk); err != nil {
+	if err := l.lines.reopen(l.disk, covered); err != nil {
 		return err
 	}
-	return l.notes.reopen(l.disk)
+	return l.notes.reopen(l.disk, max(0, l.notes.size-maxCheckpoint))
 }
 
 // whole lists the segments, after those have been removed from the end that a crash left

@@ -239,7 +239,7 @@ func TestRefuteALargeTornBatchIsNotTakenUp(t *testing.T) {
 		l := opened(t, dir, nil)
 		must(t, l.Close())
 		w := l.writer
-		must(t, w.lines.reopen(w.disk))
+		must(t, w.lines.reopen(w.disk, 0))
 		from := w.lines.size
 		must(t, w.commit(bodies))
 		must(t, w.lines.close())
@@ -934,7 +934,7 @@ func TestRefuteAcknowledgedLinesBehindADamagedOneAreKept(t *testing.T) {
 	l := opened(t, dir, nil)
 	must(t, l.Close())
 	w := l.writer
-	must(t, w.lines.reopen(w.disk))
+	must(t, w.lines.reopen(w.disk, 0))
 	from := w.lines.size
 	for i := range 20 { // each synced by itself
 		must(t, w.record(&Event{Phase: PhaseNotice, Call: fmt.Sprint("acknowledged", i)}))
@@ -1028,6 +1028,11 @@ func (uncut) cut(string, int64) error { return errFault }
 type rewriting struct {
 	osDisk
 	rewrote bool
+}
+
+func (d *rewriting) renew(path string, from int64) error {
+	d.rewrote = true
+	return d.osDisk.renew(path, from)
 }
 
 func (d *rewriting) cut(path string, size int64) error {

@@ -262,7 +262,7 @@ func (r *reader) take(line []byte) error {
 		e = new(Event)
 	}
 	*e = Event{}
-	if bytes.HasPrefix(line, []byte(`{"v":1,`)) && r.old {
+	if bytes.HasPrefix(line, []byte(oldHead)) && r.old {
 		if err := r.chain.take(line); err != nil {
 			return r.bad(err)
 		}

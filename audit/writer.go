@@ -82,8 +82,12 @@ func (t *tape) write(b []byte) error {
 	return nil
 }
 
-// reopen opens a file of a process before. What that wrote may not be on disk yet.
-func (t *tape) reopen(d disk) (err error) {
+// reopen opens a file of a process before. What that wrote from an offset on may not be on
+// disk yet.
+func (t *tape) reopen(d disk, from int64) (err error) {
+	if err := d.renew(t.path, min(from, t.size)); err != nil {
+		return err
+	}
 	if t.file, err = d.reopen(t.path); err != nil {
 		return err
 	}
