@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -302,7 +303,7 @@ func TestNoSyncIsOneTooMany(t *testing.T) {
 	}
 	sites := map[string]bool{}
 	for _, s := range steps {
-		if s.site != "" {
+		if s.site != "" && !strings.Contains(s.site, ".torn-") { // what is kept there was never acknowledged
 			sites[s.site] = true
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // MarshalJSON returns the event as its line in the log, without its end of line.
@@ -30,7 +32,7 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 		*plain
 		Microseconds int64 `json:"duration_us"`
 	}{plain: (*plain)(e)}
-	if err := json.Unmarshal(line, &read); err != nil {
+	if err := strict.Unmarshal(line, &read); err != nil {
 		return fmt.Errorf("audit: this is no event: %w", err)
 	}
 	e.Duration = time.Duration(read.Microseconds) * time.Microsecond

@@ -291,7 +291,7 @@ func appendClear(b, value []byte) []byte {
 		return append(b, value...)
 	}
 	compact := jsontext.Value(bytes.Clone(value))
-	if bytes.Count(value, []byte("["))+bytes.Count(value, []byte("{")) > maxList || compact.Compact() != nil || len(compact) == 0 {
+	if bytes.Count(value, []byte("["))+bytes.Count(value, []byte("{")) > maxList || !utf8.Valid(value) || compact.Compact() != nil || len(compact) == 0 {
 		return appendString(b, string(value), maxText)
 	}
 	for rest := []byte(compact); len(rest) > 0; { // what is escaped can stand in strings alone

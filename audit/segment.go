@@ -89,7 +89,7 @@ type reader struct {
 	verifier note.Verifier // nil: signatures are not looked at
 	chain    *chain        // of lines of version 1; nil where there are to be none
 	see      func(*Event) error
-	brief    bool // events are only glanced at, and see does not keep them
+	brief    bool // events that checkpoints cover are only glanced at, and see does not keep them
 	glanced  Event
 
 	tree     tree
@@ -271,7 +271,7 @@ func (r *reader) take(line []byte) error {
 	} else if r.old {
 		return r.badNote(errNoNotes)
 	}
-	if !r.brief || !glance(line, e) || e.Phase == PhaseNotice {
+	if !r.brief || r.notes.next == nil || !glance(line, e) || e.Phase == PhaseNotice {
 		if *e = (Event{}); e.UnmarshalJSON(line) != nil {
 			return r.bad(errForm)
 		}
