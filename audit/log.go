@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,64 +18,6 @@ import (
 )
 
 const lockFile = "lock"
-
-// segmentAge is the age at which a segment is followed by the next.
-const segmentAge = 24 * time.Hour
-
-// Sizes at which a segment is followed by the next, in bytes.
-const (
-	segmentBytes    = 16 << 20
-	minSegmentBytes = 1 << 10
-)
-
-// checkpointEvery is how long an event stays without a checkpoint at most.
-const checkpointEvery = time.Second
-
-// A Commit says when Record returns.
-type Commit int
-
-// The ways to commit.
-const (
-	// GroupCommit returns when the event is on disk, written and synced together with those
-	// that were recorded meanwhile.
-	GroupCommit Commit = iota
-	// SyncEach writes and syncs every event by itself.
-	SyncEach
-)
-
-// Options change how a log is opened. Nil is the zero value.
-type Options struct {
-	// Key makes the HMACs of arguments; at least 32 bytes. Without it the log keeps a key of
-	// its own in the file "key" beside the segments, made on first use: whoever can read the
-	// directory can then check guesses of what was typed.
-	Key []byte
-	// SigningKey signs the checkpoints, see [GenerateKey]. Without it the log keeps a key of
-	// its own in the file "signer" beside the segments, made on first use: whoever can read
-	// the directory can then sign a log of their own. The public key is in "signer.pub".
-	SigningKey string
-	// Commit says when Record returns; the zero value is GroupCommit.
-	Commit Commit
-	// SegmentBytes is the size at which a segment is followed by the next, at least 1 KiB;
-	// zero is 16 MiB. A batch is never divided, so that segments are up to 1 MiB longer.
-	SegmentBytes int64
-	// SegmentAge is how long after its beginning a segment is followed by the next, with the
-	// first event that comes then; zero is a day.
-	SegmentAge time.Duration
-	// Retention says which segments may go; nil is none.
-	Retention *Retention
-	// Mirrors are given a copy of each event, redacted as in the log and without
-	// stacks, after it has been recorded. Each has a queue of its own, of 1,024 events
-	// and 16 MiB. One that fails, panics or blocks holds nothing up: its losses are
-	// counted in Stats and reported in the log, five seconds after the first, then at
-	// most once a minute, and when it is closed. [Mirror] gives one a name; [Fanout],
-	// [Failover] and [Router] make one of several.
-	Mirrors []slog.Handler
-	// Sinks are given each checkpoint, to keep it in another place. One that fails is tried
-	// again with the newest; Stats says so. See [FileSink], [HTTPSink] and [SlogSink].
-	Sinks []Sink
-
-	reserve int // bytes, for tests
-}
 
 // A Log is an audit log in a directory. It is safe for concurrent use by one
 // process; another one that opens the directory is refused.
@@ -117,25 +58,8 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if o != nil {
 		l.options = *o
 	}
-	for i, s := range l.options.Sinks {
-		if s == nil {
-			return nil, fmt.Errorf("audit: sink %d is nil", i+1)
-		}
-	}
-	if err := l.options.Retention.check(); err != nil {
+	if err := l.options.check(); err != nil {
 		return nil, err
-	}
-	if err := checkMirrors(l.options.Mirrors); err != nil {
-		return nil, err
-	}
-	if c := l.options.Commit; c < GroupCommit || c > SyncEach {
-		return nil, fmt.Errorf("audit: there is no way to commit of the number %d", c)
-	}
-	most := l.options.SegmentBytes
-	if most == 0 {
-		most = segmentBytes
-	} else if most < minSegmentBytes {
-		return nil, fmt.Errorf("audit: segments of %d bytes are too small: at least %d", most, minSegmentBytes)
 	}
 	if err := makeDir(d, dir); err != nil {
 		return nil, err
@@ -158,7 +82,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	l.writer = writer{dir: dir, disk: d, now: time.Now, most: most, age: cmp.Or(l.options.SegmentAge, segmentAge), lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed, reserve: reserve{bytes: cmp.Or(l.options.reserve, reserveBytes)}}
+	l.writer = writer{dir: dir, disk: d, now: time.Now, most: cmp.Or(l.options.SegmentBytes, segmentBytes), age: cmp.Or(l.options.SegmentAge, segmentAge), lock: lock, held: held, stats: &l.stats, emit: l.recorded, signed: l.signed, reserve: reserve{bytes: cmp.Or(l.options.reserve, reserveBytes)}}
 	if err := l.keys(); err != nil {
 		return nil, err
 	}

@@ -158,12 +158,12 @@ func (r *reader) segment(s segmentFile) (torn int, err error) {
 func (l *Log) keepTorn() (name string, err error) {
 	file, err := os.Open(l.lines.path)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("what was torn: %w", err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.NewSectionReader(file, l.lines.size, batchBytes+2*maxLine))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("what was torn: %w", err)
 	}
 	name = fmt.Sprintf("audit-%08d.torn-%d", l.number, l.tree.size)
 	return name, writeWhole(l.disk, filepath.Join(l.dir, name), content)
@@ -247,8 +247,9 @@ func withoutGaps(segments []segmentFile) error {
 	return nil
 }
 
-// lookBack says from which segment on the log is read: two full ones hold every call
-// that may still have been running, however many small ones trouble has left since.
+// lookBack says from which segment on the log is read: two full ones hold every call that
+// may still have been running but one that took longer than they did to fill, however many
+// small ones trouble has left since.
 func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
 	for from, size := len(segments)-1, int64(0); ; from-- {
 		info, err := os.Stat(segments[from].path)

@@ -102,7 +102,7 @@ func readSmall(path string) ([]byte, fs.FileMode, error) {
 		return nil, 0, fmt.Errorf("%s is no regular file of at most %d bytes", path, maxKeyFile)
 	}
 	text, err := os.ReadFile(path)
-	return text, info.Mode(), err //nolint:wrapcheck // the caller says what it is
+	return text, info.Mode(), err
 }
 
 // publish puts the public key beside the log, for people to take elsewhere.
