@@ -16,16 +16,16 @@ import (
 	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
 
-// A stuckLog does at one kind of event what no recorder should, until it is released.
-type stuckLog struct {
+// A slowLog does at the events of calls what no recorder should, and does not keep to its
+// context.
+type slowLog struct {
 	safetooltest.Recorder
-	at audit.Phase
-	do func()
+	do func(audit.Phase)
 }
 
-func (l *stuckLog) Record(ctx context.Context, e *audit.Event) error {
-	if e.Phase == l.at && e.MCP.Method == "tools/call" {
-		l.do()
+func (l *slowLog) Record(ctx context.Context, e *audit.Event) error {
+	if e.MCP.Method == "tools/call" {
+		l.do(e.Phase)
 	}
 	return l.Recorder.Record(context.WithoutCancel(ctx), e)
 }
@@ -55,10 +55,15 @@ func TestARecorderThatDoesNotReturnHoldsNoCaller(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					release := make(chan struct{})
-					trail := &stuckLog{at: c.at, do: func() { <-release }}
-					if exits {
-						trail.do = runtime.Goexit
-					}
+					trail := &slowLog{do: func(phase audit.Phase) {
+						switch {
+						case phase != c.at:
+						case exits:
+							runtime.Goexit()
+						default:
+							<-release
+						}
+					}}
 					server, _ := newServer(t, func(o *safetool.Options) { o.Audit = trail })
 					var ran atomic.Int32
 					stop := make(chan struct{})

@@ -54,7 +54,8 @@ func (p *pass) begin() {
 	p.begins(stageBefore, p.begun.Add(p.feature.limits.Timeout))
 }
 
-// tick looks at the clock, and at it again when that may have changed something.
+// tick is called by the timer: it gives up what has had its time, and sets the timer for
+// what has not.
 func (p *pass) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,6 +210,10 @@ func (p *pass) mayIntend() error {
 func (p *pass) recorded(intended bool) (until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	next := stageBefore
+	if p.intended {
+		next = stageAfter // of the time before
+	}
 	p.intended = p.intended || intended
 	if p.stage != stageIntent {
 		return until, errTooLate
@@ -217,12 +222,11 @@ func (p *pass) recorded(intended bool) (until time.Time, err error) {
 	if p.last.IsZero() {
 		p.last = now.Add(2 * p.feature.limits.Timeout)
 	}
-	if intended {
-		p.reach(stageHandler, now)
-	} else {
-		p.reach(stageBefore, now)
+	if intended && now.Before(p.last) { // the recorder may have taken what was left
+		next = stageHandler
 	}
-	if p.expire(now); p.spokenFor() { // the recorder took what was left of it
+	p.reach(next, now)
+	if p.expire(now); p.spokenFor() {
 		return until, errTooLate
 	}
 	return p.deadline, nil

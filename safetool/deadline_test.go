@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,7 +59,8 @@ func TestACallIsAnsweredWhenItsTimeIsOver(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				intents, ran := 0, 0
-				trail := &slowLog{wait: func(phase audit.Phase) {
+				var inside atomic.Bool // the handler
+				trail := &slowLog{do: func(phase audit.Phase) {
 					switch {
 					case phase == audit.PhaseOutcome:
 						time.Sleep(c.outcome)
@@ -85,6 +87,8 @@ func TestACallIsAnsweredWhenItsTimeIsOver(t *testing.T) {
 				safetool.AddTool(server, &mcp.Tool{Name: "act"}, policy,
 					func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, any, error) {
 						ran++
+						inside.Store(true)
+						defer inside.Store(false)
 						time.Sleep(c.handlers[ran-1])
 						return nil, nil, nil
 					})
@@ -97,21 +101,14 @@ func TestACallIsAnsweredWhenItsTimeIsOver(t *testing.T) {
 				if !strings.Contains(text, c.code) {
 					t.Errorf("not %s: %s", c.code, text)
 				}
+				left := inside.Load()
 				time.Sleep(2 * time.Hour) // what runs on ends in the bubble
+				for _, e := range trail.Calls() {
+					if e.Decision.Rule == "late_return" && strings.HasPrefix(e.Decision.Reason, "the handler returned") != left {
+						t.Errorf("the handler was left behind: %v; recorded: %s", left, e.Decision.Reason)
+					}
+				}
 			})
 		})
 	}
-}
-
-// A slowLog takes its time over the events of calls, and does not keep to its context.
-type slowLog struct {
-	safetooltest.Recorder
-	wait func(audit.Phase)
-}
-
-func (l *slowLog) Record(ctx context.Context, e *audit.Event) error {
-	if e.MCP.Method == "tools/call" {
-		l.wait(e.Phase)
-	}
-	return l.Recorder.Record(context.WithoutCancel(ctx), e)
 }

@@ -125,7 +125,7 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 		return nil, err
 	}
 	if err := s.recordOptOuts(); err != nil {
-		return s, err
+		return nil, err
 	}
 	s.options.Secrets.Watch(s.noticeOfSecrets)
 	return s, nil
