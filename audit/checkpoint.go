@@ -23,12 +23,15 @@ import (
 //	previous q0qhRUBqS6bXm6cE1E3vYmB2KcPq1x1mFQdXhG1p6aM=
 //	segment 3
 //	edge R3B8…= 0a1c…= …
+//	key safemcp/audit/9c0e5f…+5a0b…+AX…
 //
 //	— safemcp/audit/4f9c2e0d77aa41b0 7WMI…
+//	— safemcp/audit/9c0e5f… 5Bqk…
 //
 // "previous" is the SHA-256 of the checkpoint before, as it stands. A segment begins with
 // one that has the edge of the tree, from which the segment can be verified without those
-// before it.
+// before it. Where it has a "key" that is the public one of what follows: it is signed with
+// that key too, behind the one before it.
 type checkpoint struct {
 	origin   string
 	size     uint64
@@ -37,6 +40,7 @@ type checkpoint struct {
 	previous root
 	segment  int    // which begins with it, or 0
 	edge     []root // of the tree, where a segment begins
+	key      string // public, that signs from here on, where it is another than before
 }
 
 // maxCheckpoint bounds a checkpoint, in bytes. The largest has an edge of 64 hashes.
@@ -63,6 +67,9 @@ func (c *checkpoint) text() string {
 			b.WriteString(" " + encode64(h))
 		}
 		b.WriteByte('\n')
+		if c.key != "" {
+			b.WriteString("key " + c.key + "\n")
+		}
 	}
 	return b.String()
 }
@@ -77,7 +84,8 @@ func (c *checkpoint) sign(signers ...note.Signer) ([]byte, error) {
 }
 
 // openCheckpoint reads a signed checkpoint. There is one form of each: what parses and is
-// written otherwise is refused. Without a verifier the signature is not looked at.
+// written otherwise is refused. Without a verifier the signature is not looked at; with one
+// it is that of one of the two, where it has two.
 func openCheckpoint(signed []byte, verifier note.Verifier) (*checkpoint, error) {
 	end := bytes.LastIndex(signed, []byte("\n\n"))
 	if end < 0 {
@@ -87,19 +95,33 @@ func openCheckpoint(signed []byte, verifier note.Verifier) (*checkpoint, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !canonicalSignature(signed[end+2:]) {
+	lines := bytes.SplitAfter(signed[end+2:], []byte("\n"))
+	want := 1
+	if c.key != "" {
+		want = 2
+	}
+	if len(lines) != want+1 || len(lines[want]) > 0 {
 		return nil, errCheckpoint
 	}
-	if verifier != nil {
-		if _, err := note.Open(signed, note.VerifierList(verifier)); err != nil {
-			return nil, errSignature
+	for _, line := range lines[:want] {
+		if !canonicalSignature(line) {
+			return nil, errCheckpoint
 		}
+	}
+	if verifier != nil && !signedBy(signed, verifier) {
+		return nil, errSignature
 	}
 	return c, nil
 }
 
-// canonicalSignature says that there is one line of signature in its one form: base64 has
-// bits that do not count at its end.
+// signedBy says that a note has a signature of a key, and a good one.
+func signedBy(signed []byte, verifier note.Verifier) bool {
+	_, err := note.Open(signed, note.VerifierList(verifier))
+	return err == nil
+}
+
+// canonicalSignature says that a line of signature is in its one form: base64 has bits that
+// do not count at its end.
 func canonicalSignature(line []byte) bool {
 	parts := strings.Split(string(line), " ")
 	if len(parts) != 3 || parts[0] != "—" || !strings.HasSuffix(parts[2], "\n") {
@@ -146,6 +168,9 @@ func parseCheckpoint(text string) (*checkpoint, error) {
 			}
 			c.edge = append(c.edge, h)
 		}
+		if len(rest) > 2 {
+			c.key, _ = strings.CutPrefix(rest[2], "key ")
+		}
 	}
 	if c.text() != text {
 		return nil, errCheckpoint
@@ -170,10 +195,14 @@ func cutNote(b []byte) (signed, rest []byte) {
 	if at < 0 {
 		return nil, b
 	}
-	end := bytes.IndexByte(b[at+2:], '\n')
-	if end < 0 {
-		return nil, b
+	for end := at + 2; ; { // lines of signatures
+		size := bytes.IndexByte(b[end:], '\n')
+		if size < 0 {
+			return nil, b
+		}
+		end += size + 1
+		if !bytes.HasPrefix(b[end:], []byte("— ")) {
+			return b[:end], b[end:]
+		}
 	}
-	end += at + 3
-	return b[:end], b[end:]
 }

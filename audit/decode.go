@@ -42,44 +42,103 @@ func (e *Event) UnmarshalJSON(line []byte) error {
 // UnmarshalJSON reads arguments, their fields in order.
 func (a *Args) UnmarshalJSON(raw []byte) error {
 	var read struct {
-		Digest  string          `json:"digest"`
-		Bytes   int             `json:"bytes"`
-		Fields  json.RawMessage `json:"fields"`
-		Unknown int             `json:"unknown"`
+		Digest  string `json:"digest"`
+		Bytes   int    `json:"bytes"`
+		Fields  fields `json:"fields"`
+		Unknown int    `json:"unknown"`
 	}
 	if err := json.Unmarshal(raw, &read); err != nil {
 		return err //nolint:wrapcheck // UnmarshalJSON of Event adds what it is
 	}
-	*a = Args{Digest: read.Digest, Bytes: read.Bytes, Unknown: read.Unknown}
-	if len(read.Fields) == 0 {
-		return nil
+	*a = Args{Digest: read.Digest, Bytes: read.Bytes, Fields: read.Fields, Unknown: read.Unknown}
+	return nil
+}
+
+// fields are read in order from the members of an object, in one pass: a log that somebody
+// else wrote may nest them.
+type fields []Field
+
+// maxNested bounds how deep fields are in fields.
+const maxNested = 32
+
+var errFields = errors.New("the fields of arguments are objects in objects, and not deep")
+
+func (all *fields) UnmarshalJSON(raw []byte) (err error) {
+	*all, err = readFields(json.NewDecoder(bytes.NewReader(raw)), maxNested)
+	return err
+}
+
+func readFields(dec *json.Decoder, depth int) (all []Field, err error) {
+	err = eachMember(dec, depth, func(name string) error {
+		f, err := readField(dec, depth-1)
+		f.Name = name
+		all = append(all, f)
+		return err
+	})
+	return all, err
+}
+
+func readField(dec *json.Decoder, depth int) (f Field, err error) {
+	f.Len = -1
+	sized := false
+	err = eachMember(dec, depth, func(name string) (err error) {
+		switch name {
+		case "clear":
+			var clear json.RawMessage
+			err = dec.Decode(&clear)
+			f.Clear = string(clear)
+		case "hmac":
+			err = dec.Decode(&f.HMAC)
+		case "len":
+			err, sized = dec.Decode(&f.Len), true
+		case "fields":
+			f.Fields, err = readFields(dec, depth-1)
+		case "unknown":
+			err = dec.Decode(&f.Unknown)
+		case "items":
+			f.Items, err = readItems(dec, depth-1)
+		default:
+			var other json.RawMessage
+			err = dec.Decode(&other)
+		}
+		return err //nolint:wrapcheck // UnmarshalJSON of Event adds what it is
+	})
+	if f.Clear != "" && !sized {
+		f.Len = 0
 	}
-	dec := json.NewDecoder(bytes.NewReader(read.Fields))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return errors.New("the fields of arguments are an object")
+	return f, err
+}
+
+func readItems(dec *json.Decoder, depth int) (all []Field, err error) {
+	if open, err := dec.Token(); err != nil || open != json.Delim('[') {
+		return nil, errFields
+	}
+	for dec.More() {
+		f, err := readField(dec, depth-1)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	_, err = dec.Token()
+	return all, err //nolint:wrapcheck // as above
+}
+
+// eachMember calls f with the name of each member of an object, to read its value.
+func eachMember(dec *json.Decoder, depth int, f func(name string) error) error {
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') || depth <= 0 {
+		return errFields
 	}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
 			return err //nolint:wrapcheck // as above
 		}
-		var f struct {
-			Clear json.RawMessage `json:"clear"`
-			HMAC  string          `json:"hmac"`
-			Len   *int            `json:"len"`
+		text, _ := name.(string)
+		if err := f(text); err != nil {
+			return err
 		}
-		if err := dec.Decode(&f); err != nil {
-			return err //nolint:wrapcheck // as above
-		}
-		field := Field{Clear: f.Clear, HMAC: f.HMAC, Len: -1}
-		field.Name, _ = name.(string)
-		switch {
-		case f.Len != nil:
-			field.Len = *f.Len
-		case f.Clear != nil:
-			field.Len = 0
-		}
-		a.Fields = append(a.Fields, field)
 	}
-	return nil
+	_, err := dec.Token()
+	return err //nolint:wrapcheck // as above
 }

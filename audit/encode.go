@@ -1,14 +1,8 @@
 package audit
 
 import (
-	"bytes"
 	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of what an event holds, in bytes. A longer text is cut at a character, and
@@ -59,7 +53,9 @@ func appendBody(b []byte, e *Event) []byte {
 	enc.text("call", e.Call, maxText)
 	enc.caller(&e.Caller)
 	enc.mcp(&e.MCP)
-	enc.args(&e.Args)
+	enc.text("key", e.Key, maxText)
+	enc.args("args", &e.Args)
+	enc.args("answer", &e.Answer)
 	if e.Decision != (Decision{}) {
 		enc.open("decision")
 		enc.text("effect", string(e.Decision.Effect), maxText)
@@ -81,6 +77,7 @@ func appendBody(b []byte, e *Event) []byte {
 		enc.text("status", string(e.Outcome.Status), maxText)
 		enc.text("code", e.Outcome.Code, maxText)
 		enc.count("bytes", e.Outcome.Bytes)
+		enc.text("digest", e.Outcome.Digest, maxText)
 		enc.text("reference", e.Outcome.Reference, maxText)
 		enc.text("cause", e.Outcome.Cause, maxCause)
 		enc.text("stack", e.Outcome.Stack, maxStack)
@@ -88,6 +85,10 @@ func appendBody(b []byte, e *Event) []byte {
 	}
 	if e.Duration != 0 {
 		enc.integer("duration_us", e.Duration.Microseconds())
+	}
+	if e.Buffered {
+		enc.name("buffered")
+		enc.b = append(enc.b, "true"...)
 	}
 	if e.Trace != (Trace{}) {
 		enc.open("trace")
@@ -130,36 +131,53 @@ func (enc *encoder) mcp(m *MCP) {
 	enc.close()
 }
 
-func (enc *encoder) args(a *Args) {
+func (enc *encoder) args(name string, a *Args) {
 	if a.Digest == "" && a.Bytes == 0 && len(a.Fields) == 0 && a.Unknown == 0 {
 		return
 	}
-	enc.open("args")
+	enc.open(name)
 	enc.text("digest", a.Digest, maxText)
 	enc.count("bytes", a.Bytes)
-	if len(a.Fields) > 0 {
-		enc.open("fields")
-		for i := range a.Fields {
-			enc.field(&a.Fields[i])
-		}
-		enc.close()
-	}
+	enc.fields(a.Fields)
 	enc.count("unknown", a.Unknown)
 	enc.close()
 }
 
+func (enc *encoder) fields(fields []Field) {
+	if len(fields) == 0 {
+		return
+	}
+	enc.open("fields")
+	for i := range fields {
+		enc.open(fields[i].Name)
+		enc.field(&fields[i])
+		enc.close()
+	}
+	enc.close()
+}
+
 func (enc *encoder) field(f *Field) {
-	enc.open(f.Name)
 	switch {
-	case f.Clear != nil:
+	case f.Clear != "":
 		enc.name("clear")
 		enc.b = appendClear(enc.b, f.Clear)
 		enc.comma = true
 	case f.Len >= 0:
 		enc.text("hmac", f.HMAC, maxText)
 		enc.integer("len", int64(f.Len))
+		enc.fields(f.Fields)
+		enc.count("unknown", f.Unknown)
+		if len(f.Items) > 0 {
+			enc.name("items")
+			enc.b = append(enc.b, '[')
+			for i := range f.Items {
+				enc.element(i)
+				enc.field(&f.Items[i])
+				enc.close()
+			}
+			enc.b = append(enc.b, ']')
+		}
 	}
-	enc.close()
 }
 
 func (enc *encoder) lists(e *Event) {
@@ -279,115 +297,4 @@ func (enc *encoder) time(name string, t time.Time) {
 	}
 	enc.b = t.AppendFormat(enc.b, time.RFC3339Nano)
 	enc.b = append(enc.b, '"')
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendClear appends a value that is recorded clear. It is JSON on one line whatever
-// it was: a recorder is somebody else's to call, and a value that is no JSON would end
-// the event early or say what another member says.
-func appendClear(b, value []byte) []byte {
-	if plain(value) {
-		return append(b, value...)
-	}
-	compact := jsontext.Value(bytes.Clone(value))
-	if bytes.Count(value, []byte("["))+bytes.Count(value, []byte("{")) > maxList || !utf8.Valid(value) || compact.Compact() != nil || len(compact) == 0 {
-		return appendString(b, string(value), maxText)
-	}
-	for rest := []byte(compact); len(rest) > 0; { // what is escaped can stand in strings alone
-		r, size := utf8.DecodeRune(rest)
-		if r == 0x7f || unseen(r) {
-			b = appendUnicode(b, r)
-		} else {
-			b = append(b, rest[:size]...)
-		}
-		rest = rest[size:]
-	}
-	return b
-}
-
-// plain says that a value is a short word of ASCII, true, false or a whole number, as
-// most are, and so is JSON.
-func plain(value []byte) bool {
-	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
-		for _, c := range value[1 : len(value)-1] {
-			if c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-				return false
-			}
-		}
-		return true
-	}
-	return string(value) == "true" || string(value) == "false"
-}
-
-// unseen says that a character moves, hides or reorders what is shown: the C1 controls,
-// the line separators, and what Unicode calls format (bidi, zero width, tags).
-func unseen(r rune) bool {
-	return r >= 0x80 && (r <= 0x9f || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r))
-}
-
-// appendUnicode appends a character as an escape, or two (RFC 8259, section 7).
-func appendUnicode(b []byte, r rune) []byte {
-	if hi, lo := utf16.EncodeRune(r); hi != utf8.RuneError {
-		return appendUnicode(appendUnicode(b, hi), lo)
-	}
-	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
-}
-
-// appendString appends s, no more than most bytes of it, as a JSON string (RFC
-// 8259, section 7). What is not UTF-8 becomes U+FFFD; what would not be seen is escaped,
-// and some readers of lines break at U+2028.
-func appendString(b []byte, s string, most int) []byte {
-	cut := len(s) > most
-	if cut {
-		for most > 0 && !utf8.RuneStart(s[most]) {
-			most--
-		}
-		s = s[:most]
-	}
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
-				i++
-				continue
-			}
-			b = append(b, s[from:i]...)
-			b = appendEscape(b, c)
-			i++
-			from = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(append(b, s[from:i]...), "\ufffd"...)
-		case unseen(r):
-			b = appendUnicode(append(b, s[from:i]...), r)
-		default:
-			i += size
-			continue
-		}
-		i += size
-		from = i
-	}
-	b = append(b, s[from:]...)
-	if cut {
-		b = append(b, "…"...)
-	}
-	return append(b, '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\t':
-		return append(b, '\\', 't')
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
 }

@@ -59,7 +59,9 @@ type Event struct {
 	Call     string    `json:"call,omitempty"` // joins the events of one call
 	Caller   Caller    `json:"caller,omitzero"`
 	MCP      MCP       `json:"mcp,omitzero"`
+	Key      string    `json:"key,omitempty"` // the name of the key that made its HMACs and digests; see [Redactor.Key]
 	Args     Args      `json:"args,omitzero"`
+	Answer   Args      `json:"answer,omitzero"` // the structured content of the answer, of a tool of [LevelAnswer]
 	Decision Decision  `json:"decision,omitzero"`
 	Approval Approval  `json:"approval,omitzero"`
 
@@ -67,7 +69,8 @@ type Event struct {
 	Egress      []Egress     `json:"egress,omitempty"`
 
 	Outcome   Outcome       `json:"outcome,omitzero"`
-	Duration  time.Duration `json:"-"` // "duration_us", in whole microseconds
+	Duration  time.Duration `json:"-"`                  // "duration_us", in whole microseconds
+	Buffered  bool          `json:"buffered,omitempty"` // Record may return before the event is on disk; for calls that change nothing
 	Trace     Trace         `json:"trace,omitzero"`
 	Integrity Integrity     `json:"integrity,omitzero"` // the log sets it
 }
@@ -103,6 +106,28 @@ type MCP struct {
 	Transport string `json:"transport,omitempty"`
 }
 
+// A Level says how much of each call is recorded. Every call is recorded whatever the level.
+type Level uint8
+
+// The levels. The zero value is LevelArguments.
+const (
+	LevelArguments Level = iota // who, what, when, the decision and the outcome; arguments by their rules, a digest of the answer
+	LevelMetadata               // of arguments and answer their size alone
+	LevelAnswer                 // the structured content of the answer by its rules as well
+)
+
+// String returns "arguments", "metadata" or "answer".
+func (l Level) String() string {
+	switch l {
+	case LevelMetadata:
+		return "metadata"
+	case LevelAnswer:
+		return "answer"
+	case LevelArguments:
+	}
+	return "arguments"
+}
+
 // Args are the arguments, redacted; see [Redactor].
 type Args struct {
 	Digest  string  // keyed, over the canonical arguments
@@ -112,12 +137,16 @@ type Args struct {
 }
 
 // A Field is one argument as it may be read: Clear, or HMAC and Len, or Len alone,
-// or only its name.
+// or only its name. An object whose members are declared has Len, Fields and Unknown; a
+// list whose elements are recorded has Len and Items.
 type Field struct {
-	Name  string
-	Clear []byte // JSON
-	HMAC  string
-	Len   int // code points of a string, elements of a list, members of an object, else bytes; -1 if dropped
+	Name    string // empty for an element of a list
+	Clear   string // JSON
+	HMAC    string
+	Len     int     // code points of a string, elements of a list, members of an object, else bytes; -1 if dropped
+	Fields  []Field // members of an object
+	Unknown int     // members that are not declared
+	Items   []Field // the first elements of a list, at most 16
 }
 
 // A Decision is what was decided, by which guard and rule, and why.
@@ -160,7 +189,8 @@ type Egress struct {
 type Outcome struct {
 	Status    Status `json:"status,omitempty"`
 	Code      string `json:"code,omitempty"`
-	Bytes     int    `json:"bytes,omitempty"` // of the answer
+	Bytes     int    `json:"bytes,omitempty"`  // of the answer
+	Digest    string `json:"digest,omitempty"` // keyed, over the answer; see [Redactor.Answer]
 	Reference string `json:"reference,omitempty"`
 	Cause     string `json:"cause,omitempty"`
 	Stack     string `json:"stack,omitempty"`
@@ -182,7 +212,8 @@ type Integrity struct {
 }
 
 // A Recorder keeps events. Record returns nil when the event will survive whatever
-// happens to the process; until then nothing may be done on the strength of it. It
+// happens to the process; until then nothing may be done on the strength of it. Of an event
+// that is Buffered it may return before, when the event is in its turn to be written. It
 // is safe for concurrent use, honours ctx, and does not keep e.
 type Recorder interface {
 	Record(ctx context.Context, e *Event) error

@@ -38,7 +38,7 @@ func TestWhatIsRecordedCanBeRead(t *testing.T) {
 		fields[i] = Field{Name: strings.Repeat("n", 1000), Len: -1}
 	}
 	asClear := func(value string) *Event {
-		return &Event{Args: Args{Fields: []Field{{Name: "a", Clear: []byte(value)}}}}
+		return &Event{Args: Args{Fields: []Field{{Name: "a", Clear: value}}}}
 	}
 	for name, e := range map[string]*Event{
 		"a year of five digits":          {Credentials: []Credential{{Name: "n", Expires: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}}},
@@ -94,7 +94,7 @@ func TestNoLineHoldsWhatIsNotSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Event{Phase: PhaseIntent, Caller: Caller{Subject: unseenText}, Args: r.Args(raw, Rules{{"a", RuleClear}}, true)}
+	e := &Event{Phase: PhaseIntent, Caller: Caller{Subject: unseenText}, Args: r.Args(raw, Rules{{Name: "a", Rule: RuleClear}}, true)}
 	line, err := e.MarshalJSON()
 	if err != nil || bytes.ContainsAny(line, "\u009b\u0085\u202e\u2028\u200b\U000e0041\x7f") {
 		t.Errorf("%q %v", line, err)
@@ -104,7 +104,7 @@ func TestNoLineHoldsWhatIsNotSeen(t *testing.T) {
 		t.Errorf("%q %v", back.Caller.Subject, err)
 	}
 	var value string
-	if err := json.Unmarshal(back.Args.Fields[0].Clear, &value); err != nil || value != unseenText {
+	if err := json.Unmarshal([]byte(back.Args.Fields[0].Clear), &value); err != nil || value != unseenText {
 		t.Errorf("%q %v", value, err)
 	}
 }

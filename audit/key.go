@@ -34,8 +34,11 @@ func ReadKey(path string) ([]byte, error) {
 func ownKey(d disk, dir string) ([]byte, error) {
 	path := filepath.Join(dir, keyFile)
 	key, err := ReadKey(path)
+	if err == nil {
+		return nextKey(d, path, key)
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return key, err
+		return nil, err
 	}
 	segments, err := segmentsOf(dir)
 	if err != nil {
@@ -50,6 +53,28 @@ func ownKey(d disk, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("audit: writing the key: %w", err)
 	}
 	return key, nil
+}
+
+// nextKey puts the key that is to come next into the place of the log's own, which is kept
+// under its name, or returns the own where there is none.
+func nextKey(d disk, path string, own []byte) ([]byte, error) {
+	next, err := ReadKey(path + nextSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return own, nil
+	} else if err != nil {
+		return nil, err
+	}
+	r, err := NewRedactor(own)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeWhole(d, path+"."+r.Key(), []byte(hex.EncodeToString(own)+"\n")); err != nil {
+		return nil, fmt.Errorf("audit: keeping the key that is replaced: %w", err)
+	}
+	if err := errors.Join(d.rename(path+nextSuffix, path), d.syncDir(filepath.Dir(path))); err != nil {
+		return nil, fmt.Errorf("audit: putting the key in its place: %w", err)
+	}
+	return next, nil
 }
 
 // writeWhole makes a file, or puts it in the place of another: all of it is on disk under

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -26,20 +27,24 @@ type Log struct {
 	redactor *Redactor
 	mirrors  *mirrors
 	sinks    *sinks
-	public   string // key
 	stats    counters
 
-	queue   chan *entry
-	entries sync.Pool
-	closing chan struct{} // closed to record no more
-	ended   chan struct{} // closed when the writer has ended
-	once    sync.Once
-	err     error // of the end
+	queue    chan *entry
+	arriving atomic.Int64 // on their way into the queue
+	entries  sync.Pool
+	closing  chan struct{} // closed to record no more
+	ended    chan struct{} // closed when the writer has ended
+	once     sync.Once
+	err      error // of the end
+
+	nextSigner     bool          // the signer is "signer.next" still
+	formerVerifier note.Verifier // of the key that the signer takes the place of; nil if there is none
 
 	// What follows belongs to the goroutine that writes.
 	writer
 	batch   []*entry
 	carried *entry      // had no room in the batch before
+	lost    loss        // not said in the log yet
 	clock   *time.Timer // of the next checkpoint; nil while there is none to make
 }
 
@@ -90,7 +95,7 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	l.sinks = newSinks(l.options.Sinks)
 	err = l.recover()
 	if err == nil {
-		err = publish(l.disk, l.dir, l.public)
+		err = l.keysTaken()
 	}
 	if err != nil {
 		l.mirrors.close(0)
@@ -109,41 +114,6 @@ func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
 	return l, nil
 }
 
-// keys reads or makes the keys of the log.
-func (l *Log) keys() (err error) {
-	key := l.options.Key
-	if key == nil {
-		if key, err = ownKey(l.disk, l.dir); err != nil {
-			return err
-		}
-	}
-	if l.redactor, err = NewRedactor(key); err != nil {
-		return err
-	}
-	signing := l.options.SigningKey
-	if signing == "" {
-		begun, err := signedBefore(l.dir)
-		if err != nil {
-			return err
-		}
-		if signing, err = ownSigner(l.disk, l.dir, begun); err != nil {
-			return err
-		}
-	}
-	public, err := publicOf(signing)
-	if err != nil {
-		return err
-	}
-	if l.signer, err = note.NewSigner(signing); err != nil {
-		return fmt.Errorf("audit: the signing key: %w", err)
-	}
-	if l.verifier, err = verifierOf(public); err != nil {
-		return err
-	}
-	l.public = public
-	return nil
-}
-
 // Redactor returns the redactor whose key is derived from the log's, so that HMACs
 // can be joined over restarts.
 func (l *Log) Redactor() *Redactor { return l.redactor }
@@ -153,6 +123,11 @@ func (l *Log) Redactor() *Redactor { return l.redactor }
 // most 1,024 others, no longer than ctx allows; once the writing has begun it ends whatever
 // becomes of ctx. After an error nothing of e is in the log, unless the process ends before
 // what was written of it has been cut off again.
+//
+// Of an event that is Buffered it returns when its turn is kept, and at once with an error
+// where the log is not healthy. It is written and synced as soon as the others are; where
+// that fails, or the process ends before, it is lost. What failed is counted in Stats, and
+// told in the log when that is well again.
 func (l *Log) Record(ctx context.Context, e *Event) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("audit: not recorded: %w", context.Cause(ctx))
@@ -165,6 +140,11 @@ func (l *Log) Record(ctx context.Context, e *Event) error {
 		l.free(n)
 		return fmt.Errorf("audit: not recorded: it has %d bytes, and an event has at most %d: declare fewer arguments", size, maxLine)
 	}
+	buffered := n.buffered
+	if err := l.stats.health(); buffered && err != nil {
+		l.free(n)
+		return fmt.Errorf("audit: not recorded: %w", err)
+	}
 	if err := l.enqueue(ctx, n); err != nil {
 		l.free(n)
 		if errors.Is(err, ErrClosed) {
@@ -172,17 +152,16 @@ func (l *Log) Record(ctx context.Context, e *Event) error {
 		}
 		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
 	}
+	if buffered {
+		return nil
+	}
 	select {
 	case err := <-n.done:
 		l.free(n)
 		return err
-	case <-l.ended:
 	case <-ctx.Done():
 	}
 	if n.state.CompareAndSwap(entryWaiting, entryWithdrawn) { // whoever finds it in the queue frees it
-		if ctx.Err() == nil {
-			return ErrClosed
-		}
 		return fmt.Errorf("audit: not recorded, the log is busy: %w", context.Cause(ctx))
 	}
 	err := <-n.done
@@ -233,7 +212,7 @@ func (l *Log) commitAll(batch []*entry) {
 		l.stats.healthy()
 	}
 	for i, n := range batch {
-		n.done <- err
+		l.answer(n, err)
 		batch[i] = nil // it is its caller's again
 	}
 	if err == nil {
@@ -252,7 +231,7 @@ func (l *Log) mayBegin(batch []*entry) []*entry {
 			return false
 		}
 		l.reserve.lost++
-		n.done <- ErrDiskFull
+		l.answer(n, ErrDiskFull)
 		return true
 	})
 }
@@ -271,7 +250,7 @@ func (l *Log) signed(size uint64, note []byte) {
 
 // schedule sees that there will be a checkpoint, or another try to be well.
 func (l *Log) schedule() {
-	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil || l.full()) {
+	if l.clock == nil && (l.covered != l.tree.size || l.broken != nil || l.full() || l.lost.events > 0) {
 		l.clock = time.NewTimer(checkpointEvery)
 	}
 }
@@ -288,6 +267,9 @@ func (l *Log) tick() {
 	}
 	if err == nil {
 		err = l.refill()
+	}
+	if err == nil {
+		err = l.confess()
 	}
 	if err != nil {
 		l.stats.unhealthy(err)
@@ -350,22 +332,14 @@ func (l *Log) Close() error {
 
 // end is the last that the writer's goroutine does.
 func (l *Log) end() {
-	for n := len(l.queue); n > 0 || l.carried != nil; n-- { // what comes from now on is refused
-		if n := l.carried; n != nil {
-			l.carried = nil
-			l.commitAll(l.take(n))
-			continue
-		}
-		select {
-		case n := <-l.queue:
-			l.commitAll(l.take(n))
-		default:
-		}
-	}
+	l.drain()
 	l.mirrors.close(closeBudget)
 	var err error
 	if lost := l.mirrors.notice(); lost != nil {
 		err = l.record(lost)
+	}
+	if err == nil {
+		err = l.confess()
 	}
 	if err == nil {
 		err = l.alone()

@@ -101,7 +101,7 @@ func (e *Event) level() slog.Level {
 		return slog.LevelError
 	case e.Phase == PhaseRefused || e.Decision.Effect == EffectObserve || e.Outcome.Status == StatusTimeout:
 		return slog.LevelWarn
-	case e.Phase == PhaseNotice && e.Decision.By == "log": // it writes of trouble alone
+	case e.Phase == PhaseNotice && e.Decision.By == "log": // it writes of trouble, and of its keys
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

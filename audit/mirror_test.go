@@ -301,7 +301,7 @@ func full() *Event {
 	e := &Event{
 		Phase: PhaseOutcome, Call: "call-1", Caller: Caller{Roles: []string{"r"}, Scopes: []string{"s"}}, Duration: 1500 * time.Microsecond,
 		Args: Args{Digest: "d", Bytes: 9007199254740993, Unknown: 2, Fields: []Field{
-			{Name: "stack", Clear: []byte(`{"time":[1,2.5,1e400,12345678901234567890]}`)}, {Name: "query", HMAC: "h", Len: 3},
+			{Name: "stack", Clear: `{"time":[1,2.5,1e400,12345678901234567890]}`}, {Name: "query", HMAC: "h", Len: 3},
 		}},
 		Credentials: []Credential{{Name: "key", Expires: time.Unix(1, 0)}}, Egress: []Egress{{Host: "h", Bytes: 7}},
 	}
@@ -369,8 +369,9 @@ func TestNoMemberOfAnEventIsMissingFromItsRecordOrUndocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name := range flat {
-		if strings.HasPrefix(name, "args.fields.") {
-			name = "args.fields"
+		if strings.HasPrefix(name, "args.fields.") || strings.HasPrefix(name, "answer.fields.") {
+			name, _, _ = strings.Cut(name, ".fields")
+			name += ".fields"
 		}
 		if strings.HasPrefix(name, "integrity.") {
 			continue // belongs to the log's own chain

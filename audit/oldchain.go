@@ -37,7 +37,7 @@ func newChain(key []byte) (*chain, error) {
 	if key == nil {
 		return &chain{}, nil
 	}
-	derived, err := derive(key, "chain")
+	derived, err := derive(key, "v1/chain")
 	if err != nil {
 		return nil, err
 	}

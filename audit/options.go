@@ -18,10 +18,11 @@ const (
 // checkpointEvery is how long an event stays without a checkpoint at most.
 const checkpointEvery = time.Second
 
-// A Commit says when Record returns.
+// A Commit says when Record returns, of an event that is not Buffered.
 type Commit int
 
-// The ways to commit.
+// The ways to commit. Single calls that change nothing may go on before, see
+// [Event].Buffered.
 const (
 	// GroupCommit returns when the event is on disk, written and synced together with those
 	// that were recorded meanwhile.
@@ -34,12 +35,19 @@ const (
 type Options struct {
 	// Key makes the HMACs of arguments; at least 32 bytes. Without it the log keeps a key of
 	// its own in the file "key" beside the segments, made on first use: whoever can read the
-	// directory can then check guesses of what was typed.
+	// directory can then check guesses of what was typed. A file "key.next", see [NextKeys],
+	// takes its place when the log is opened. Events name the key, and a notice says when
+	// it is another than before.
 	Key []byte
 	// SigningKey signs the checkpoints, see [GenerateKey]. Without it the log keeps a key of
 	// its own in the file "signer" beside the segments, made on first use: whoever can read
-	// the directory can then sign a log of their own. The public key is in "signer.pub".
+	// the directory can then sign a log of their own. The public key is in "signer.pub". A
+	// file "signer.next", see [NextKeys], takes its place when the log is opened.
 	SigningKey string
+	// FormerSigningKey is what SigningKey takes the place of. The log goes on to the new key
+	// with a checkpoint that both sign, and a notice; then this is not needed any more, nor
+	// are its public key's copies: the new one verifies all of the log.
+	FormerSigningKey string
 	// Commit says when Record returns; the zero value is GroupCommit.
 	Commit Commit
 	// SegmentBytes is the size at which a segment is followed by the next, at least 1 KiB;

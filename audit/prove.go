@@ -56,10 +56,10 @@ func Prove(dir string, seq uint64) (*Proof, error) {
 	return &Proof{Event: line, Seq: seq, Checkpoint: string(signed), Hashes: encoded(proof)}, nil
 }
 
-// Check says nil where the proof shows that its event is in the log whose public key this
-// is. It needs nothing else.
-func (p *Proof) Check(publicKey string) error {
-	c, err := checked(p.Checkpoint, publicKey)
+// Check says nil where the proof shows that its event is in the log whose public key is one
+// of these: a log may have had several. It needs nothing else.
+func (p *Proof) Check(publicKeys ...string) error {
+	c, err := checked(p.Checkpoint, publicKeys)
 	if err != nil {
 		return err
 	}
@@ -114,14 +114,14 @@ func ProveGrowth(dir, from string) (*TreeProof, error) {
 	return &TreeProof{From: from, To: string(signed), Hashes: encoded(proof)}, nil
 }
 
-// Check says nil where the proof shows that the log whose public key this is has only
-// grown. It needs nothing else.
-func (p *TreeProof) Check(publicKey string) error {
-	from, err := checked(p.From, publicKey)
+// Check says nil where the proof shows that the log whose public key is one of these, and
+// may be another at its end, has only grown. It needs nothing else.
+func (p *TreeProof) Check(publicKeys ...string) error {
+	from, err := checked(p.From, publicKeys)
 	if err != nil {
 		return err
 	}
-	to, err := checked(p.To, publicKey)
+	to, err := checked(p.To, publicKeys)
 	if err != nil {
 		return err
 	}
@@ -138,16 +138,19 @@ func (p *TreeProof) Check(publicKey string) error {
 	return nil
 }
 
-func checked(signed, publicKey string) (*checkpoint, error) {
-	verifier, err := verifierOf(publicKey)
-	if err != nil {
-		return nil, err
+func checked(signed string, publicKeys []string) (*checkpoint, error) {
+	err := errSignature
+	for _, key := range publicKeys {
+		verifier, wrong := verifierOf(key)
+		if wrong != nil {
+			return nil, wrong
+		}
+		var c *checkpoint
+		if c, err = openCheckpoint([]byte(signed), verifier); err == nil {
+			return c, nil
+		}
 	}
-	c, err := openCheckpoint([]byte(signed), verifier)
-	if err != nil {
-		return nil, fmt.Errorf("audit: the proof's checkpoint: %w", err)
-	}
-	return c, nil
+	return nil, fmt.Errorf("audit: the proof's checkpoint: %w", err)
 }
 
 // prove makes a proof twice: first to learn which hashes it needs, then of those.
@@ -214,7 +217,7 @@ func (t *tlogTree) read() error {
 // lastNote returns the last checkpoint of a log, nil where it has none.
 func lastNote(dir string, segments []segmentFile) (signed []byte, last *checkpoint, err error) {
 	for _, s := range slices.Backward(segments) {
-		n := notes{path: notesPath(dir, s.number)}
+		n := notes{path: notesPath(dir, s.number), trust: new(trust)} // Check looks at the signature
 		if err := n.load(); err != nil {
 			return nil, nil, fmt.Errorf("audit: the checkpoints of %s: %w", filepath.Base(s.path), err)
 		}

@@ -2,8 +2,10 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // Bounds of what waits to be written.
@@ -15,10 +17,11 @@ const (
 
 // An entry is an event that waits to be written.
 type entry struct {
-	body  []byte
-	phase Phase
-	state atomic.Int32
-	done  chan error
+	body     []byte
+	phase    Phase
+	buffered bool // nobody waits for it: the writer frees it
+	state    atomic.Int32
+	done     chan error
 }
 
 // The states of an entry. Whoever moves it on from waiting decides: the writer takes it,
@@ -36,7 +39,7 @@ func (l *Log) newEntry(e *Event) *entry {
 	if !ok {
 		n = &entry{done: make(chan error, 1)}
 	}
-	n.body, n.phase = appendBody(n.body[:0], e), e.Phase
+	n.body, n.phase, n.buffered = appendBody(n.body[:0], e), e.Phase, e.Buffered
 	n.state.Store(entryWaiting)
 	return n
 }
@@ -87,8 +90,25 @@ func (l *Log) take(first *entry) []*entry {
 	return batch
 }
 
-// enqueue puts an entry into the queue, or returns why not.
+// answer tells whoever waits for an entry what became of it.
+func (l *Log) answer(n *entry, err error) {
+	if !n.buffered {
+		n.done <- err
+		return
+	}
+	if err != nil {
+		l.lost.add(l.now())
+		l.stats.lost()
+	}
+	l.free(n)
+}
+
+// enqueue puts an entry into the queue, or returns why not. What it has put there is
+// written, or its caller is told: the writer does not end before those who are in here have
+// left.
 func (l *Log) enqueue(ctx context.Context, n *entry) error {
+	l.arriving.Add(1)
+	defer l.arriving.Add(-1)
 	select {
 	case <-l.closing:
 		return ErrClosed
@@ -102,4 +122,55 @@ func (l *Log) enqueue(ctx context.Context, n *entry) error {
 	case <-ctx.Done():
 		return ctx.Err() //nolint:wrapcheck // the caller adds what it is
 	}
+}
+
+// drain writes what is in the queue of a log that is closing.
+func (l *Log) drain() {
+	for {
+		waiting := l.arriving.Load() > 0 // before the queue is looked at
+		n := l.carried
+		l.carried = nil
+		if n == nil {
+			select {
+			case n = <-l.queue:
+			default:
+			}
+		}
+		switch {
+		case n != nil:
+			l.commitAll(l.take(n))
+		case !waiting:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
+// A loss counts events that were Buffered and could not be written.
+type loss struct {
+	events int
+	since  time.Time
+}
+
+func (o *loss) add(now time.Time) {
+	if o.events == 0 {
+		o.since = now
+	}
+	o.events++
+}
+
+// confess says in the log what was lost of what was Buffered.
+func (l *Log) confess() error {
+	if l.lost.events == 0 {
+		return nil
+	}
+	lost := l.lost
+	err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+		By: "log", Rule: "buffered_lost", Reason: fmt.Sprintf("from %s on %s of calls that are Buffered could not be written, after the calls had gone on: they are lost", lost.since.UTC().Format(time.RFC3339), count(lost.events, "event")),
+	}})
+	if err == nil {
+		l.lost = loss{}
+	}
+	return err
 }

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // maxOrphans bounds how many unfinished calls a start looks after, so that a strange
@@ -29,8 +31,8 @@ func (l *Log) recover() error {
 		return err
 	}
 	if len(segments) == 0 {
-		l.origin = newOrigin()
-		return l.unbegun(&reader{dir: l.dir, verifier: l.verifier}, 1)
+		l.origin, l.former = newOrigin(), nil
+		return l.unbegun(&reader{dir: l.dir, trust: trusting(l.verifier)}, 1)
 	}
 	if !exists(notesPath(l.dir, segments[0].number)) && startsOld(segments[0].path) {
 		return fmt.Errorf("audit: the log in %s is of version 1, which verifies and is not written on: begin another in another directory", l.dir)
@@ -40,16 +42,19 @@ func (l *Log) recover() error {
 		return err
 	}
 	begun := newUnfinished()
-	r := &reader{dir: l.dir, verifier: l.verifier, see: func(e *Event) error { begun.see(e); return nil }}
-	torn := 0
-	for _, s := range segments[from:] {
-		if torn > 0 {
-			return notLeft(r.bad(errTorn))
-		}
-		if torn, err = r.segment(s); err != nil {
-			return notLeft(err)
-		}
+	r, torn, err := l.reread(segments[from:], begun, l.verifier)
+	if l.former != nil && otherKey(err) { // the log has not gone on to the new key yet
+		begun = newUnfinished()
+		r, torn, err = l.reread(segments[from:], begun, l.formerVerifier)
 	}
+	if err != nil {
+		return err
+	}
+	next := l.signer
+	if l.former != nil && !sameKey(r.trust.verifier, l.verifier) {
+		l.signer = l.former // until goOnTo
+	}
+	l.former = nil
 	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number
 	l.origin, l.before = r.origin, r.before
 	last := *r
@@ -83,7 +88,32 @@ func (l *Log) recover() error {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
+	if next != l.signer {
+		if err := l.goOnTo(next); err != nil {
+			return fmt.Errorf("audit: going on to another signing key: %w", err)
+		}
+	}
+	if err := l.named(begun.key); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	return l.orphan(begun)
+}
+
+// reread reads segments to the end of the log, and says how many bytes a crash has torn there.
+func (l *Log) reread(segments []segmentFile, begun *unfinished, verifier note.Verifier) (r *reader, torn int, err error) {
+	r = &reader{dir: l.dir, trust: trusting(verifier), see: func(e *Event) error { begun.see(e); return nil }}
+	for _, s := range segments {
+		if torn > 0 {
+			return nil, 0, notLeft(r.bad(errTorn))
+		}
+		if torn, err = r.segment(s); err != nil {
+			return nil, 0, notLeft(err)
+		}
+	}
+	if err := r.trust.settled(); err != nil {
+		return nil, 0, notLeft(err)
+	}
+	return r, torn, nil
 }
 
 // unbegun removes the checkpoints of a segment that was not begun yet.
@@ -113,6 +143,12 @@ func newOrigin() string {
 	var id [8]byte
 	rand.Read(id[:])
 	return originPrefix + hex.EncodeToString(id[:])
+}
+
+// otherKey says that a log is not written by the key that it was held against.
+func otherKey(err error) bool {
+	bad, ok := errors.AsType[*BadRecord](err)
+	return ok && errors.Is(bad.cause, errSignature)
 }
 
 func notLeft(err error) error {
@@ -267,11 +303,15 @@ func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
 type unfinished struct {
 	calls map[string]*Event
 	order []string
+	key   string // of the last event that has HMACs
 }
 
 func newUnfinished() *unfinished { return &unfinished{calls: map[string]*Event{}} }
 
 func (u *unfinished) see(e *Event) {
+	if e.Key != "" {
+		u.key = e.Key
+	}
 	switch e.Phase {
 	case PhaseIntent:
 		if len(u.calls) < maxOrphans {

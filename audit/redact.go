@@ -8,11 +8,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
-	"slices"
+	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -20,13 +20,17 @@ import (
 )
 
 const (
-	minKey   = 32  // bytes of a key
-	macBytes = 16  // of an HMAC of a field or digest: 128 bits
-	maxClear = 512 // bytes of a value that is recorded clear
+	minKey    = 32  // bytes of a key
+	nameBytes = 8   // of the name of a key
+	macBytes  = 16  // of an HMAC of a field or digest: 128 bits
+	maxClear  = 512 // bytes of a value that is recorded clear
+	maxItems  = 16  // of a list that are recorded
+	maxNodes  = 256 // members and elements within the arguments that are recorded
 )
 
 // A Redactor makes what is recorded of arguments. It is safe for concurrent use.
 type Redactor struct {
+	name          string
 	field, digest []byte
 	scratch       sync.Pool
 }
@@ -39,11 +43,15 @@ func NewRedactor(key []byte) (*Redactor, error) {
 		return nil, fmt.Errorf("audit: a key has at least %d bytes", minKey)
 	}
 	r := &Redactor{}
-	var err error
-	if r.field, err = derive(key, "field"); err != nil {
+	name, err := derive(key, "v2/name")
+	if err != nil {
 		return nil, err
 	}
-	if r.digest, err = derive(key, "digest"); err != nil {
+	r.name = hex.EncodeToString(name[:nameBytes])
+	if r.field, err = derive(key, "v2/field"); err != nil {
+		return nil, err
+	}
+	if r.digest, err = derive(key, "v2/digest"); err != nil {
 		return nil, err
 	}
 	r.scratch.New = func() any {
@@ -52,9 +60,13 @@ func NewRedactor(key []byte) (*Redactor, error) {
 	return r, nil
 }
 
+// Key returns the name of the key, which says nothing about it: 16 hexadecimal digits. Events
+// have it as their Key, so that after a change of the key it is known which one made an HMAC.
+func (r *Redactor) Key() string { return r.name }
+
 // derive returns the key of one purpose (RFC 5869).
 func derive(key []byte, purpose string) ([]byte, error) {
-	out, err := hkdf.Key(sha256.New, key, nil, "safemcp/audit/v1/"+purpose, sha256.Size)
+	out, err := hkdf.Key(sha256.New, key, nil, "safemcp/audit/"+purpose, sha256.Size)
 	if err != nil {
 		return nil, fmt.Errorf("audit: deriving a key: %w", err)
 	}
@@ -67,7 +79,9 @@ type scratch struct {
 	members       []member
 	at            []int  // of each declared argument, its place among the members and 1
 	text          []byte // canonical names and values
-	hex           []byte
+	path          []byte // of the value that is redacted
+	left          int    // of maxNodes
+	hex           []byte // HMACs, and values that are clear
 	sum           []byte
 	size          [8]byte
 }
@@ -85,7 +99,9 @@ type member struct {
 //
 // The digest is an HMAC over the arguments in a canonical form, in which neither
 // the order of members nor the way of writing strings shows. The HMAC of a field is
-// over its name too, so that equal values join within a field and not across.
+// over its path too, so that equal values join within a field and not across; see
+// [Redactor.HMAC]. Of a list the first 16 elements are recorded, and of all that is within
+// the arguments 256 members and elements: what is beyond is in the digest.
 func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	out := Args{Bytes: len(raw)}
 	s, _ := r.scratch.Get().(*scratch)
@@ -99,7 +115,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 		out.Digest = string(s.hex)
 		return out
 	}
-	known, size := 0, 0
+	known := 0
 	for i := range s.members {
 		if s.members[i].declared >= 0 {
 			known++
@@ -109,23 +125,19 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	if known > 0 {
 		out.Fields = make([]Field, 0, known)
 	}
+	s.left = maxNodes
 	for i := range s.members {
 		if m := &s.members[i]; m.declared >= 0 {
-			f := s.redact(m, &rules[m.declared], valid)
-			size += len(f.Clear)
+			s.path = append(s.path[:0], s.text[m.name:m.value]...)
+			f := Field{Name: rules[m.declared].Name}
+			s.redact(&f, s.text[m.value:m.end], &rules[m.declared], valid)
 			out.Fields = append(out.Fields, f)
 		}
 	}
 	s.orderedDigest(rules)
-	share(out.Fields, size)
 	all := string(s.hex) // one allocation for all of them
 	out.Digest = all[len(all)-2*macBytes:]
-	for i, from := 0, 0; i < len(out.Fields); i++ {
-		if f := &out.Fields[i]; f.HMAC != "" {
-			f.HMAC = all[from : from+2*macBytes]
-			from += 2 * macBytes
-		}
-	}
+	settle(out.Fields, all)
 	return out
 }
 
@@ -160,151 +172,130 @@ func (s *scratch) read(raw []byte, rules Rules) (ok bool) {
 	return ok
 }
 
-// canonical appends a value in canonical form: RFC 8785, but numbers as they are
-// written, since whole numbers of more than 53 bits are not to be confused.
-func (s *scratch) canonical(value []byte) bool {
-	switch value[0] {
-	case '{', '[':
-		if settled(value) {
-			s.text = append(s.text, value...)
-			return true
-		}
-		v := jsontext.Value(bytes.Clone(value))
-		if v.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.CanonicalizeRawFloats(false)) != nil {
-			return false
-		}
-		s.text = append(s.text, v...)
-	case '"':
-		if bytes.IndexByte(value, '\\') < 0 {
-			s.text = append(s.text, value...)
-			return true
-		}
-		unquoted, err := jsontext.AppendUnquote(nil, value)
-		if err != nil {
-			return false
-		}
-		s.text, err = jsontext.AppendQuote(s.text, unquoted)
-		return err == nil
-	default:
-		s.text = append(s.text, value...)
-	}
-	return true
-}
-
-// settled says that a list has only one form anyway: no objects, whose members could
-// stand in another order, no escapes and no white space between its elements.
-func settled(value []byte) bool {
-	inString := false
-	for _, c := range value {
-		switch {
-		case c == '\\':
-			return false
-		case c == '"':
-			inString = !inString
-		case !inString && (c == '{' || c <= ' '):
-			return false
-		}
-	}
-	return true
-}
-
-// redact makes the field of a member. Its HMAC is only marked here: all of them
-// become one string in the end.
-func (s *scratch) redact(m *member, declared *FieldRule, valid bool) (f Field) {
-	value := s.text[m.value:m.end]
-	f.Name = declared.Name
+// redact fills the field of a value, whose path the scratch has. What its texts are is put
+// into one string, which settle divides in the end: until then they stand for their length.
+func (s *scratch) redact(f *Field, value []byte, declared *FieldRule, valid bool) {
 	rule := declared.Rule
-	if (value[0] == 't' || value[0] == 'f') && rule == RuleHMAC {
-		rule = RuleClear // a boolean
+	if c := value[0]; (c == 't' || c == 'f' || c == 'n') && rule == RuleHMAC {
+		rule = RuleClear // a boolean, or null
 	}
 	switch {
 	case rule == RuleDrop:
 		f.Len = -1
-		return f
-	case (rule == RuleClear || (rule == RuleClosed && valid)) && len(value) <= maxClear:
-		f.Clear = value
-		return f
+		return
+	case (rule == RuleClear || (rule == RuleClosed && valid)) && len(value) <= maxClear && !nested(value, declared):
+		f.Clear = zeros[:len(value)]
+		s.hex = append(s.hex, value...)
+		return
 	}
 	f.Len = length(value)
 	if rule == RuleLen {
-		return f
-	}
-	binary.BigEndian.PutUint64(s.size[:], uint64(m.value-m.name))
-	s.field.Reset()
-	s.field.Write(s.size[:])
-	s.field.Write(s.text[m.name:m.end])
-	s.appendHex(s.field)
-	f.HMAC = "-"
-	return f
-}
-
-// share gives the fields copies of their values that are clear, out of one slice.
-func share(fields []Field, size int) {
-	if size == 0 {
 		return
 	}
-	all := make([]byte, 0, size)
+	switch {
+	case value[0] == '{' && declared.Within != nil && s.left > 0:
+		s.object(f, value, declared.Within, valid)
+	case value[0] == '[' && s.left > 0 && f.Name != "":
+		s.list(f, value, declared, valid)
+	default:
+		f.HMAC = zeros[:2*macBytes]
+		s.mark(value)
+	}
+}
+
+// nested says that a value has members which are recorded by rules of their own.
+func nested(value []byte, declared *FieldRule) bool {
+	return declared.Within != nil && (value[0] == '{' || value[0] == '[')
+}
+
+// object records the members of an object by their rules.
+func (s *scratch) object(f *Field, value []byte, rules Rules, valid bool) {
+	path := len(s.path)
+	jsonwalk.EachMember(value, 0, func(name []byte, at int) int {
+		end := jsonwalk.Skip(value, at)
+		i := rules.find(name, 0)
+		if i < 0 {
+			f.Unknown++
+			return end
+		}
+		s.left--
+		s.path = append(append(s.path, '.'), name...)
+		f.Fields = append(f.Fields, Field{Name: rules[i].Name})
+		s.redact(&f.Fields[len(f.Fields)-1], value[at:end], &rules[i], valid)
+		s.path = s.path[:path]
+		return end
+	})
+}
+
+// list records the first elements of a list, each by the rule of the list. One that is a
+// list itself is one value.
+func (s *scratch) list(f *Field, value []byte, declared *FieldRule, valid bool) {
+	path := len(s.path)
+	s.path = append(s.path, "[]"...)
+	jsonwalk.EachElement(value, 0, func(_, at int) int {
+		end := jsonwalk.Skip(value, at)
+		if len(f.Items) < maxItems && s.left > 0 {
+			s.left--
+			f.Items = append(f.Items, Field{})
+			s.redact(&f.Items[len(f.Items)-1], value[at:end], declared, valid)
+		}
+		return end
+	})
+	s.path = s.path[:path]
+}
+
+// mark appends the HMAC of a canonical value under the path that the scratch has.
+func (s *scratch) mark(value []byte) {
+	binary.BigEndian.PutUint64(s.size[:], uint64(len(s.path)))
+	s.field.Reset()
+	s.field.Write(s.size[:])
+	s.field.Write(s.path)
+	s.field.Write(value)
+	s.appendHex(s.field)
+}
+
+// zeros stands for texts that are not divided yet.
+var zeros = strings.Repeat("0", maxClear)
+
+// settle gives the fields their texts, which stand in all in the order of the fields, and
+// returns what is behind them.
+func settle(fields []Field, all string) string {
 	for i := range fields {
-		if f := &fields[i]; f.Clear != nil {
-			start := len(all)
-			all = append(all, f.Clear...)
-			f.Clear = all[start:len(all):len(all)]
+		f := &fields[i]
+		if n := len(f.Clear) + len(f.HMAC); n > 0 { // one of both
+			if f.Clear != "" {
+				f.Clear = all[:n]
+			} else {
+				f.HMAC = all[:n]
+			}
+			all = all[n:]
 		}
+		all = settle(f.Items, settle(f.Fields, all))
 	}
+	return all
 }
 
-// orderedDigest appends the digest of the members: the declared ones in their order,
-// then the others by name.
-func (s *scratch) orderedDigest(rules Rules) {
-	s.digest.Reset()
-	s.digest.Write([]byte("object\x00"))
-	others := len(s.members)
-	for i := range rules {
-		if s.at[i] > 0 {
-			s.digestMember(&s.members[s.at[i]-1])
-			others--
-		}
+// HMAC returns the HMAC by which a value of a field is recorded, to find the events that
+// hold it. The path is the field's name; of a member of an object both names with a dot
+// between, of an element of a list the list's with [] behind it: customer.email, tags[].
+// The error says that value is no JSON.
+func (r *Redactor) HMAC(path string, value json.RawMessage) (string, error) {
+	if !jsontext.Value(value).IsValid() {
+		return "", errors.New("audit: the value of a field is JSON, a text in quotes")
 	}
-	if others > 0 {
-		s.members = slices.DeleteFunc(s.members, func(m member) bool { return m.declared >= 0 })
-		slices.SortFunc(s.members, func(a, b member) int {
-			return bytes.Compare(s.text[a.name:a.value], s.text[b.name:b.value])
-		})
-		for i := range s.members {
-			s.digestMember(&s.members[i])
-		}
+	s, _ := r.scratch.Get().(*scratch)
+	defer r.scratch.Put(s)
+	s.text, s.hex = s.text[:0], s.hex[:0]
+	value = bytes.TrimSpace(value)
+	if !s.canonical(value) {
+		return "", errors.New("audit: the value has no canonical form")
 	}
-	s.appendHex(s.digest)
-}
-
-func (s *scratch) digestMember(m *member) {
-	binary.BigEndian.PutUint32(s.size[:4], uint32(m.value-m.name))
-	binary.BigEndian.PutUint32(s.size[4:], uint32(m.end-m.value))
-	s.digest.Write(s.size[:])
-	s.digest.Write(s.text[m.name:m.end])
+	s.path = append(s.path[:0], path...)
+	s.mark(s.text)
+	return string(s.hex), nil
 }
 
 func (s *scratch) appendHex(h hash.Hash) {
 	s.sum = h.Sum(s.sum[:0])
 	s.hex = hex.AppendEncode(s.hex, s.sum[:macBytes])
-}
-
-// length is how long a canonical value is, in its own units.
-func length(value []byte) int {
-	n := 0
-	switch value[0] {
-	case '"':
-		unquoted := value[1 : len(value)-1]
-		if bytes.IndexByte(unquoted, '\\') >= 0 {
-			unquoted, _ = jsontext.AppendUnquote(nil, value)
-		}
-		return utf8.RuneCount(unquoted)
-	case '[':
-		jsonwalk.EachElement(value, 0, func(_, at int) int { n++; return jsonwalk.Skip(value, at) })
-		return n
-	case '{':
-		jsonwalk.EachMember(value, 0, func(_ []byte, at int) int { n++; return jsonwalk.Skip(value, at) })
-		return n
-	}
-	return len(value)
 }

@@ -33,7 +33,7 @@ func shown(a audit.Args) string {
 func TestRedactionByRule(t *testing.T) {
 	t.Parallel()
 	r := redactor(t, 1)
-	rules := audit.Rules{{"city", audit.RuleClosed}, {"note", audit.RuleHMAC}, {"on", audit.RuleHMAC}, {"open", audit.RuleClear}, {"len", audit.RuleLen}, {"gone", audit.RuleDrop}, {"list", audit.RuleHMAC}, {"obj", audit.RuleHMAC}}
+	rules := audit.Rules{{Name: "city", Rule: audit.RuleClosed}, {Name: "note", Rule: audit.RuleHMAC}, {Name: "on", Rule: audit.RuleHMAC}, {Name: "open", Rule: audit.RuleClear}, {Name: "len", Rule: audit.RuleLen}, {Name: "gone", Rule: audit.RuleDrop}, {Name: "list", Rule: audit.RuleHMAC}, {Name: "obj", Rule: audit.RuleHMAC}}
 	raw := `{"city":"Paris","note":"häßlich","on":true,"open":{"a": 1},"len":"12345","gone":"canary-gone","list":[1,2,3],"obj":{"k":1},"canary-name":1}`
 	a := r.Args(json.RawMessage(raw), rules, true)
 	if a.Bytes != len(raw) || a.Unknown != 1 || len(a.Fields) != 8 {
@@ -45,11 +45,11 @@ func TestRedactionByRule(t *testing.T) {
 		len   int
 	}{
 		"city": {`"Paris"`, false, 0}, "note": {"", true, 7}, "on": {"true", false, 0}, "open": {`{"a":1}`, false, 0},
-		"len": {"", false, 5}, "gone": {"", false, -1}, "list": {"", true, 3}, "obj": {"", true, 1},
+		"len": {"", false, 5}, "gone": {"", false, -1}, "list": {"", false, 3}, "obj": {"", true, 1},
 	}
 	for _, f := range a.Fields {
 		w := want[f.Name]
-		if string(f.Clear) != w.clear || (f.HMAC != "") != w.hmac || f.Len != w.len {
+		if f.Clear != w.clear || (f.HMAC != "") != w.hmac || f.Len != w.len {
 			t.Errorf("%s: %+v", f.Name, f)
 		}
 		if f.HMAC != "" && len(f.HMAC) != 32 {
@@ -65,7 +65,7 @@ func TestRedactionByRule(t *testing.T) {
 		t.Error("a value that was not validated is clear because its list is closed")
 	}
 	long := `{"open":"` + strings.Repeat("x", 600) + `"}`
-	if b := r.Args(json.RawMessage(long), rules, true); b.Fields[0].Clear != nil || b.Fields[0].HMAC == "" {
+	if b := r.Args(json.RawMessage(long), rules, true); b.Fields[0].Clear != "" || b.Fields[0].HMAC == "" {
 		t.Errorf("a long value is clear: %+v", b.Fields)
 	}
 }
@@ -73,7 +73,7 @@ func TestRedactionByRule(t *testing.T) {
 func TestEqualValuesJoinWithinAFieldAndNotAcross(t *testing.T) {
 	t.Parallel()
 	r, other := redactor(t, 1), redactor(t, 2)
-	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleHMAC}}
+	rules := audit.Rules{{Name: "a", Rule: audit.RuleHMAC}, {Name: "b", Rule: audit.RuleHMAC}}
 	one := r.Args(json.RawMessage(`{"a":"same","b":"same"}`), rules, true)
 	two := r.Args(json.RawMessage(`{ "b" : "other" , "a" : "s\u0061me" }`), rules, true)
 	if one.Fields[0].HMAC == one.Fields[1].HMAC {
@@ -114,6 +114,123 @@ func TestTheDigestIsOfTheCanonicalArguments(t *testing.T) {
 	}
 }
 
+// What is within arguments is recorded by rules of its own, and found by its path.
+func TestRedactionGoesIntoObjectsAndLists(t *testing.T) {
+	t.Parallel()
+	r := redactor(t, 1)
+	person := audit.Rules{{Name: "name", Rule: audit.RuleHMAC}, {Name: "city", Rule: audit.RuleClosed}, {Name: "pin", Rule: audit.RuleDrop}}
+	rules := audit.Rules{
+		{Name: "who", Within: person}, {Name: "people", Within: person}, {Name: "tags", Rule: audit.RuleHMAC},
+		{Name: "sealed", Rule: audit.RuleDrop, Within: person}, {Name: "grid", Rule: audit.RuleHMAC}, {Name: "name", Rule: audit.RuleHMAC},
+	}
+	raw := `{"who":{"name":"canary-ann","city":"Paris","pin":"canary-pin","canary-member":1},
+		"people":[{"name":"canary-ann","city":"Lima"},"canary-stray",{"name":{"canary-a":1}}],
+		"tags":["canary-red","canary-blue","canary-red",true],"sealed":{"name":"canary-ann"},"grid":[["canary-x"],[]],"name":"canary-ann"}`
+	a := r.Args(json.RawMessage(raw), rules, true)
+	text := shown(a)
+	if strings.Contains(text, "canary") || !strings.Contains(text, `"city":{"clear":"Paris"}`) {
+		t.Fatalf("got %s", text)
+	}
+	hmac := func(path, value string) string {
+		h, err := r.HMAC(path, json.RawMessage(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	who, people, tags, sealed, grid, name := a.Fields[0], a.Fields[1], a.Fields[2], a.Fields[3], a.Fields[4], a.Fields[5]
+	for what, ok := range map[string]bool{
+		"a member":                        who.Fields[0].Name == "city" && who.Fields[1].HMAC == hmac("who.name", ` "c\u0061nary-ann" `),
+		"a dropped member":                who.Fields[2].Name == "pin" && who.Fields[2].Len == -1,
+		"an unknown member":               who.Unknown == 1 && who.Len == 4,
+		"a member of an element":          people.Items[0].Fields[1].HMAC == hmac("people[].name", `"canary-ann"`),
+		"an element of another kind":      people.Items[1].HMAC == hmac("people[]", `"canary-stray"`),
+		"an object for a word":            people.Items[2].Fields[0].HMAC == hmac("people[].name", `{"canary-a":1}`),
+		"equal elements":                  tags.Items[0].HMAC == tags.Items[2].HMAC && tags.Items[0].HMAC != tags.Items[1].HMAC && tags.Items[0].HMAC == hmac("tags[]", `"canary-red"`),
+		"a boolean":                       tags.Items[3].Clear == "true" && tags.Len == 4,
+		"what is dropped as a whole":      sealed.Len == -1 && sealed.Fields == nil,
+		"lists in a list":                 grid.Items[0].HMAC == hmac("grid[]", `["canary-x"]`) && grid.Items[0].Items == nil,
+		"the same word under other names": name.HMAC == hmac("name", `"canary-ann"`) && name.HMAC != who.Fields[1].HMAC,
+	} {
+		if !ok {
+			t.Errorf("%s: %s", what, text)
+		}
+	}
+	if b := shown(r.Args(json.RawMessage(raw), rules, false)); strings.Contains(b, "Paris") || strings.Contains(b, "Lima") {
+		t.Errorf("what was not validated is clear: %s", b)
+	}
+	if _, err := r.HMAC("a", json.RawMessage(`bare`)); err == nil {
+		t.Error("a value that is no JSON has an HMAC")
+	}
+}
+
+// However many elements and members a caller sends, an event holds a bounded number.
+func TestWhatIsWithinArgumentsIsBounded(t *testing.T) {
+	t.Parallel()
+	r := redactor(t, 1)
+	rules := audit.Rules{{Name: "rows", Within: audit.Rules{{Name: "a"}, {Name: "b", Within: audit.Rules{{Name: "c"}}}}}, {Name: "words"}, {Name: "more", Within: audit.Rules{{Name: "a"}}}}
+	row := `{"a":"x","b":[` + strings.Repeat(`{"c":"y"},`, 99) + `{"c":"z"}]},`
+	raw := `{"rows":[` + strings.Repeat(row, 99) + `{}],"words":[` + strings.Repeat(`"w",`, 999) + `""],"more":{"a":1}}`
+	a := r.Args(json.RawMessage(raw), rules, true)
+	count := 0
+	var walk func([]audit.Field)
+	walk = func(all []audit.Field) {
+		for _, f := range all {
+			count++
+			walk(f.Fields)
+			walk(f.Items)
+		}
+	}
+	walk(a.Fields)
+	if count > 300 || len(a.Fields[0].Items) > 16 || a.Fields[0].Len != 100 || a.Fields[1].Len != 1000 {
+		t.Errorf("%d fields, %d items", count, len(a.Fields[0].Items))
+	}
+	if last := a.Fields[2]; last.HMAC == "" || last.Fields != nil {
+		t.Errorf("what is beyond the bound is not one value: %+v", last)
+	}
+	if b := r.Args(json.RawMessage(strings.Replace(raw, `"z"`, `"Z"`, 1)), rules, true); b.Digest == a.Digest {
+		t.Error("what is beyond the bound is not in the digest")
+	}
+}
+
+// The name of a key says which one it is, and without the key nothing can be tried.
+func TestAKeyHasAName(t *testing.T) {
+	t.Parallel()
+	one, again, other := redactor(t, 1), redactor(t, 1), redactor(t, 2)
+	if one.Key() != again.Key() || one.Key() == other.Key() || len(one.Key()) != 16 {
+		t.Errorf("%s %s %s", one.Key(), again.Key(), other.Key())
+	}
+}
+
+func TestTheDigestOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	r := redactor(t, 1)
+	digest := func(r *audit.Redactor, pieces ...string) string {
+		d := r.Answer()
+		for i := 0; i < len(pieces); i += 2 {
+			d.Add(pieces[i], pieces[i+1])
+		}
+		return d.Sum()
+	}
+	large := strings.Repeat("large ", 50_000)
+	seen := map[string]string{}
+	for name, sum := range map[string]string{
+		"none": digest(r), "text": digest(r, "text", "a"), "another kind": digest(r, "uri", "a"), "another text": digest(r, "text", "b"),
+		"two": digest(r, "text", "a", "text", "b"), "one of both": digest(r, "text", "ab"), "moved": digest(r, "texta", ""), "another key": digest(redactor(t, 2), "text", "a"),
+		"large": digest(r, "text", large), "larger": digest(r, "text", large+"!"),
+	} {
+		if was, there := seen[sum]; there || len(sum) != 32 {
+			t.Errorf("%s and %s: %s", name, was, sum)
+		}
+		seen[sum] = name
+	}
+	d := r.Answer()
+	d.AddBytes("text", []byte(large))
+	if d.Sum() != digest(r, "text", large) {
+		t.Error("bytes and text differ")
+	}
+}
+
 func TestARedactorRefusesAShortKey(t *testing.T) {
 	t.Parallel()
 	if _, err := audit.NewRedactor(make([]byte, 31)); err == nil {
@@ -124,7 +241,7 @@ func TestARedactorRefusesAShortKey(t *testing.T) {
 func TestRedactionIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	r := redactor(t, 1)
-	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleClear}}
+	rules := audit.Rules{{Name: "a", Rule: audit.RuleHMAC}, {Name: "b", Rule: audit.RuleClear}}
 	want := shown(r.Args(json.RawMessage(`{"a":"x","b":"y"}`), rules, true))
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -141,7 +258,7 @@ func TestRedactionIsSafeForConcurrentUse(t *testing.T) {
 // Any bytes have an answer, whose line is one line of JSON that reads back.
 func FuzzArgs(f *testing.F) {
 	r := redactor(f, 1)
-	rules := audit.Rules{{"a", audit.RuleHMAC}, {"b", audit.RuleClosed}, {"c", audit.RuleClear}, {"d", audit.RuleLen}, {"e", audit.RuleDrop}}
+	rules := audit.Rules{{Name: "a", Rule: audit.RuleHMAC}, {Name: "b", Rule: audit.RuleClosed}, {Name: "c", Rule: audit.RuleClear}, {Name: "d", Rule: audit.RuleLen}, {Name: "e", Rule: audit.RuleDrop}}
 	for _, seed := range []string{`{}`, `{"a":"x","b":"y","c":[1,{"d":"\ud83d\ude00"}],"d":"","e":null}`, `{`, `{"a":1,"a":2}`, `{"a":"\ud800"}`, "\xff", `[`, `"`, `{"c":"\u2028\n"}`, ` `, `null`, `7`} {
 		f.Add([]byte(seed), true)
 	}

@@ -2,11 +2,11 @@ package audit
 
 import "errors"
 
-// A Rule says how an argument is recorded. The zero value is RuleHMAC. Booleans are
-// recorded clear whatever the rule, RuleLen and RuleDrop aside.
+// A Rule says how an argument is recorded. The zero value is RuleHMAC. Booleans and null
+// are recorded clear whatever the rule, RuleLen and RuleDrop aside.
 type Rule uint8
 
-// The rules for arguments.
+// The rules for arguments. Of a list RuleHMAC is for each element.
 const (
 	RuleHMAC   Rule = iota // a keyed HMAC and the length
 	RuleClosed             // clear if the arguments were valid: it is from a closed list
@@ -34,20 +34,23 @@ func ParseRule(tag string) (Rule, error) {
 // that is not among them is only counted.
 type Rules []FieldRule
 
-// A FieldRule is the rule of one argument.
+// A FieldRule is the rule of one argument. Of an object, or of a list of objects, whose
+// members have rules of their own in Within, each member is recorded by its own; Rule is
+// then for a value that is something else.
 type FieldRule struct {
-	Name string
-	Rule Rule
+	Name   string
+	Rule   Rule
+	Within Rules
 }
 
-// Of returns the rule of an argument, and whether it is declared.
-func (r Rules) Of(name string) (Rule, bool) {
+// Of returns the rule of an argument, or nil where it is not declared.
+func (r Rules) Of(name string) *FieldRule {
 	for i := range r {
 		if r[i].Name == name {
-			return r[i].Rule, true
+			return &r[i]
 		}
 	}
-	return 0, false
+	return nil
 }
 
 // find returns which argument a name is, looking first where it is if they come in

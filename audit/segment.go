@@ -9,43 +9,55 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Bounds of the checkpoints of one segment, in bytes: where it is followed by the next, and
-// what is read of them.
+// how much of them is held at once, which is at least two.
 const (
-	mostNotes = 16 << 20
-	maxNotes  = 64 << 20
+	mostNotes   = 16 << 20
+	notesWindow = 8 * maxCheckpoint
 )
 
 // notes are the checkpoints of a segment, read one after the other.
 type notes struct {
-	path     string
-	verifier note.Verifier
-	rest     []byte
-	at       int64       // how far they have been taken
-	next     *checkpoint // not taken yet; nil if there is none, or none that is whole
-	signed   []byte      // next, as it stands
+	path   string
+	trust  *trust
+	rest   []byte      // as much of them as is held
+	limit  int64       // where the file ended when it was opened
+	at     int64       // how far they have been taken
+	next   *checkpoint // not taken yet; nil if there is none, or none that is whole
+	signed []byte      // next, as it stands
+	fault  func(error) error
 }
 
 // load reads what there is by now, behind what has been taken, and looks at the first.
 func (n *notes) load() error {
-	file, err := os.Open(n.path)
+	info, err := os.Stat(n.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	defer file.Close()
-	if _, err := file.Seek(n.at, io.SeekStart); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	if n.rest, err = io.ReadAll(io.LimitReader(file, maxNotes)); err != nil {
-		return fmt.Errorf("audit: %w", err)
+	n.limit = info.Size()
+	if err := n.fill(); err != nil {
+		return err
 	}
 	return n.look()
+}
+
+// fill reads on from where they have been taken. What was appended meanwhile is left for
+// another load: it may cover lines that are not read any more.
+func (n *notes) fill() error {
+	file, err := os.Open(n.path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	n.rest, err = io.ReadAll(io.NewSectionReader(file, n.at, min(n.limit-n.at, notesWindow)))
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
 }
 
 // look looks at the next checkpoint. One that is none is a fault, if it is not the end of
@@ -56,9 +68,9 @@ func (n *notes) look() error {
 	if signed == nil {
 		return nil
 	}
-	c, err := openCheckpoint(signed, n.verifier)
+	c, err := n.trust.open(signed, n.fault)
 	if err != nil {
-		if whole, _ := cutNote(rest); whole == nil && !errors.Is(err, errSignature) {
+		if whole, _ := cutNote(rest); whole == nil && errors.Is(err, errCheckpoint) {
 			return nil
 		}
 		return err
@@ -71,10 +83,16 @@ func (n *notes) look() error {
 func (n *notes) take() error {
 	n.at += int64(len(n.signed))
 	n.rest = n.rest[len(n.signed):]
+	if len(n.rest) < 2*maxCheckpoint && n.at+int64(len(n.rest)) < n.limit {
+		if err := n.fill(); err != nil {
+			return err
+		}
+	}
 	return n.look()
 }
 
-// torn says how many bytes are at the end that are no checkpoint.
+// torn says how many bytes are at the end that are no checkpoint; of a great many no more
+// than the window.
 func (n *notes) torn() int {
 	if n.next != nil {
 		return 0
@@ -85,12 +103,12 @@ func (n *notes) torn() int {
 // A reader follows a log through its segments: the tree over its lines, the checkpoints,
 // the checksums, the numbers. It is for one goroutine at a time.
 type reader struct {
-	dir      string
-	verifier note.Verifier // nil: signatures are not looked at
-	chain    *chain        // of lines of version 1; nil where there are to be none
-	see      func(*Event) error
-	brief    bool // events that checkpoints cover are only glanced at, and see does not keep them
-	glanced  Event
+	dir     string
+	trust   trust
+	chain   *chain // of lines of version 1; nil where there are to be none
+	see     func(*Event) error
+	brief   bool // events that checkpoints cover are only glanced at, and see does not keep them
+	glanced Event
 
 	tree     tree
 	begun    bool // it is known where the log stands
@@ -144,7 +162,7 @@ var (
 // open begins to read a segment.
 func (r *reader) open(s segmentFile) error {
 	r.segmentFile, r.line, r.at = s, 0, 0
-	r.notes = notes{path: notesPath(r.dir, s.number), verifier: r.verifier}
+	r.openNotes()
 	if err := r.notes.load(); err != nil {
 		return r.noteFault(err)
 	}
@@ -172,6 +190,12 @@ func (r *reader) open(s segmentFile) error {
 	}
 	r.before = before{r.previous, r.covered}
 	return r.checkpoint()
+}
+
+// openNotes begins to read the checkpoints of the segment.
+func (r *reader) openNotes() {
+	r.notes = notes{path: notesPath(r.dir, r.number), trust: &r.trust}
+	r.notes.fault = r.badNote
 }
 
 func (r *reader) noteFault(err error) error {
@@ -312,7 +336,7 @@ func (r *reader) removed() error {
 func (r *reader) beyond(number int) error {
 	r.segmentFile = segmentFile{number: number, path: segmentPath(r.dir, number)}
 	r.line, r.at = 0, 0
-	r.notes = notes{path: notesPath(r.dir, number), verifier: r.verifier}
+	r.openNotes()
 	if err := r.notes.load(); err != nil {
 		return r.noteFault(err)
 	}

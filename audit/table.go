@@ -142,23 +142,28 @@ func (e *Event) how() string {
 	return ""
 }
 
-// summary shows arguments as far as they are shown: city=Paris query=‹12 chars›.
-func (a *Args) summary() string {
-	var parts []string
-	for _, f := range a.Fields {
+// summary shows arguments as far as they are shown: city=Paris query=‹12›.
+func (a *Args) summary() string { return strings.Join(summarize(nil, "", a.Fields, a.Unknown), " ") }
+
+func summarize(parts []string, path string, all []Field, unknown int) []string {
+	for i := range all {
+		f := &all[i]
+		name := path + f.Name
 		switch {
-		case f.Clear != nil:
-			parts = append(parts, f.Name+"="+strings.Trim(string(f.Clear), `"`))
+		case f.Clear != "":
+			parts = append(parts, name+"="+strings.Trim(f.Clear, `"`))
+		case len(f.Fields) > 0:
+			parts = summarize(parts, name+".", f.Fields, f.Unknown)
 		case f.Len >= 0:
-			parts = append(parts, fmt.Sprintf("%s=‹%d›", f.Name, f.Len))
+			parts = append(parts, fmt.Sprintf("%s=‹%d›", name, f.Len))
 		default:
-			parts = append(parts, f.Name+"=‹dropped›")
+			parts = append(parts, name+"=‹dropped›")
 		}
 	}
-	if a.Unknown > 0 {
-		parts = append(parts, fmt.Sprintf("and %d unknown", a.Unknown))
+	if unknown > 0 {
+		parts = append(parts, fmt.Sprintf("%sand %d unknown", path, unknown))
 	}
-	return strings.Join(parts, " ")
+	return parts
 }
 
 // short is the beginning of a call's key: enough to tell calls apart by eye.

@@ -103,12 +103,14 @@ func (v *verifier) keys(o *VerifyOptions) (err error) {
 		v.beside, o.PublicKey = true, public
 	}
 	if o.PublicKey != "" {
-		if v.verifier, err = verifierOf(o.PublicKey); err != nil {
+		verifier, err := verifierOf(o.PublicKey)
+		if err != nil {
 			return err
 		}
+		v.trust, v.signed = trusting(verifier), true
 	}
 	if o.Since != "" {
-		if v.sinceSize, v.sinceRoot, err = parseSince(o.Since, v.verifier); err != nil {
+		if v.sinceSize, v.sinceRoot, err = parseSince(o.Since, v.trust.verifier); err != nil {
 			return err
 		}
 	}
@@ -124,12 +126,20 @@ func (v *verifier) keys(o *VerifyOptions) (err error) {
 	return err
 }
 
-// parseSince reads a checkpoint that was kept elsewhere, in either form.
+// parseSince reads a checkpoint that was kept elsewhere, in either form. It may have been
+// signed with a key that the log had before.
 func parseSince(s string, verifier note.Verifier) (uint64, root, error) {
 	if !strings.Contains(s, "\n") {
 		return parseBrief(s)
 	}
-	c, err := openCheckpoint([]byte(s), verifier)
+	c, err := openCheckpoint([]byte(s), nil)
+	if err == nil && verifier != nil {
+		if _, wrong := note.Open([]byte(s), note.VerifierList(verifier)); wrong != nil {
+			if _, other := errors.AsType[*note.UnverifiedNoteError](wrong); !other {
+				err = errSignature
+			}
+		}
+	}
 	if err != nil {
 		return 0, root{}, fmt.Errorf("audit: the checkpoint that the log is held against: %w", err)
 	}
@@ -153,7 +163,8 @@ func exists(path string) bool {
 type verifier struct {
 	reader
 	report    Report
-	beside    bool                  // the public key is the one beside the log
+	signed    bool                  // there is a public key
+	beside    bool                  // and it is the one beside the log
 	open      map[callHash]struct{} // calls that have begun and not ended
 	first     int                   // number of a segment
 	removed   int                   // the last segment that the log says it removes
@@ -213,7 +224,10 @@ func (v *verifier) ending(s segmentFile) error {
 			if v.first > 0 && v.removed < v.first-1 {
 				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
 			}
-			if v.old && v.verifier != nil && v.tree.size > 0 {
+			if err := v.trust.settled(); err != nil {
+				return err
+			}
+			if v.old && v.signed && v.tree.size > 0 {
 				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Line: 1, Seq: 1, Reason: "no checkpoint covers this event, or any other: the log is not one that was signed"}
 			}
 			return nil
@@ -294,7 +308,7 @@ func (v *verifier) conclude(o VerifyOptions) {
 		r.Bad = &BadRecord{File: "the log", Reason: fmt.Sprintf("it ends at event %d, but the checkpoint was taken at event %d: what followed was removed", v.tree.size, v.sinceSize)}
 	}
 	switch {
-	case v.verifier == nil:
+	case !v.signed:
 		r.CannotKnow = append(r.CannotKnow, "Without the public key nothing shows who signed the checkpoints: whoever could write the log could have made them.")
 	case v.beside:
 		r.CannotKnow = append(r.CannotKnow, "The public key is the one beside the log: whoever could write there could have signed a log of their own. Keep the file signer.pub elsewhere and give it here.")

@@ -30,7 +30,9 @@ type writer struct {
 	held     os.FileInfo // of the lock
 	stats    *counters
 	signer   note.Signer
+	former   note.Signer // signs the beginning of the next segment as well; nil if none does
 	verifier note.Verifier
+	public   string // key of the signer
 	origin   string
 	emit     func(line []byte)              // is given every line that is durable
 	signed   func(size uint64, note []byte) // is given every checkpoint that is durable
@@ -281,7 +283,11 @@ func (w *writer) checkpoint(begins bool) error {
 	if begins {
 		c.segment, c.edge = w.number, w.tree.edge
 	}
-	signed, err := c.sign(w.signer)
+	signers := []note.Signer{w.signer}
+	if begins && w.former != nil {
+		c.key, signers = w.public, []note.Signer{w.former, w.signer}
+	}
+	signed, err := c.sign(signers...)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/secrets"
 	"github.com/safemcp/safemcp/validate/text"
 )
@@ -30,6 +31,9 @@ type cleaner struct {
 	cause     string   // and this is what it says of it inside
 	wrong     error    // what of the answer no JSON can say
 	token     any      // the client's progress token, in a message
+
+	digest string     // of the answer
+	answer audit.Args // its structured content, as far as it is recorded
 }
 
 func (s *Server) newCleaner(most int) *cleaner {

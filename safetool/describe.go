@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/limit"
 )
 
@@ -25,6 +26,10 @@ type ToolCard struct {
 	// Leaks says what becomes of an answer that holds a secret.
 	Leaks  Leaks
 	Limits limit.Limits
+	// Audit says how much of each call is recorded, and Buffered that a call goes on before
+	// it is on disk.
+	Audit    audit.Level
+	Buffered bool
 }
 
 // Describe returns a card for everything that the server offers, tools first,
@@ -50,7 +55,7 @@ func (s *Server) Describe() []ToolCard {
 
 func (f *feature) card() ToolCard {
 	p := &f.policy
-	card := ToolCard{Kind: f.kind, Name: f.name, Risk: p.Risk, Callers: p.callers(), Approval: "none", Leaks: p.Leaks, Limits: f.limits}
+	card := ToolCard{Kind: f.kind, Name: f.name, Risk: p.Risk, Callers: p.callers(), Approval: "none", Leaks: p.Leaks, Limits: f.limits, Audit: p.Audit, Buffered: p.Buffered}
 	if p.Risk == HighRisk {
 		card.Approval = "each call"
 	}

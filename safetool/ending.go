@@ -72,6 +72,9 @@ func conduct[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	if failed == nil {
 		e.res, failed = shielded(func() (R, error) { return clean(cleaner, answer) })
 	}
+	if failed == nil && !p.asks {
+		p.digest(cleaner, e.res)
+	}
 	if failed != nil {
 		v := p.server.explain(ctx, failed)
 		e.v = &v
@@ -116,9 +119,12 @@ func (p *pass) speakFor(ctx context.Context, seen *facts, unmade error) *verdict
 func (p *pass) settle(ctx context.Context, seen *facts, v *verdict, c *cleaner) *verdict {
 	e := p.event(audit.PhaseOutcome, seen.callID)
 	e.Args, e.Decision, e.Credentials = seen.args, seen.decision, seen.credentials
-	e.Outcome = audit.Outcome{Status: audit.StatusOK, Bytes: c.bytes}
+	e.Buffered = p.feature.policy.Buffered && seen.intended
+	e.Outcome = audit.Outcome{Status: audit.StatusOK, Bytes: c.bytes, Digest: c.digest}
+	e.Answer = c.answer
 	switch {
 	case v != nil:
+		e.Answer = audit.Args{}
 		e.Outcome = audit.Outcome{Status: v.status, Code: v.code, Reference: seen.callID, Cause: v.cause, Stack: v.stack}
 		if v.refused != nil {
 			e.Decision = audit.Decision{Effect: v.refused.effect, By: v.refused.by, Rule: v.refused.rule, Reason: v.problem.reason()}

@@ -2,8 +2,6 @@ package safetool
 
 import (
 	"context"
-	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -96,24 +94,6 @@ func clipped(version string) string {
 		}
 	}
 	return version
-}
-
-// traceOf reads the W3C trace context that SEP-414 puts into _meta.
-func traceOf(req mcp.Request) (t audit.Trace) {
-	params := req.GetParams()
-	if params == nil {
-		return t
-	}
-	defer func() { _ = recover() }() // a typed nil among the SDK's params
-	parent, _ := params.GetMeta()["traceparent"].(string)
-	if len(parent) != 55 || parent[2] != '-' || parent[35] != '-' || parent[52] != '-' {
-		return t
-	}
-	trace, span := parent[3:35], parent[36:52]
-	if _, err := hex.DecodeString(trace + span); err != nil {
-		return t
-	}
-	return audit.Trace{TraceID: strings.ToLower(trace), SpanID: strings.ToLower(span)}
 }
 
 // event returns an event of this flight, which belongs to a call. It may be given to recordOnce.

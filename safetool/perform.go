@@ -60,7 +60,7 @@ func (p *pass) intend(ctx context.Context) (until time.Time, err error) {
 		}
 	}()
 	e := p.event(audit.PhaseIntent, p.callID)
-	e.Args, e.Decision = p.args, p.decision
+	e.Args, e.Decision, e.Buffered = p.args, p.decision, p.feature.policy.Buffered
 	if err := p.server.recordOnce(ctx, e); err != nil {
 		if ctx.Err() != nil {
 			return until, fmt.Errorf("%w: %w", errCancelled, context.Cause(ctx))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/safemcp/safemcp/audit"
 	"github.com/safemcp/safemcp/limit"
 	"github.com/safemcp/safemcp/secrets"
 )
@@ -64,6 +65,13 @@ type Policy struct {
 	Leaks Leaks
 	// Limits narrows or widens the server's limits for this tool.
 	Limits limit.Limits
+	// Audit says how much of each call is recorded; every call is. A HighRisk tool is not
+	// put on LevelMetadata.
+	Audit audit.Level
+	// Buffered lets a call go on before its events are on disk, as soon as their turn is
+	// kept: the last of them are lost when the machine stops. Only a ReadOnly tool may, of
+	// which nobody has to know for sure that it ran. Its refusals wait all the same.
+	Buffered bool
 }
 
 // check returns what is wrong with the policy, in a sentence.
@@ -80,6 +88,15 @@ func (p *Policy) check(broker *secrets.Broker) error {
 	}
 	if p.Leaks > RefuseLeaks {
 		return fmt.Errorf("its Policy has %v as Leaks: say RedactLeaks or RefuseLeaks", p.Leaks)
+	}
+	if p.Audit > audit.LevelAnswer {
+		return fmt.Errorf("its Policy has an Audit level that there is not: say audit.LevelMetadata, LevelArguments or LevelAnswer")
+	}
+	if p.Audit == audit.LevelMetadata && p.Risk == HighRisk {
+		return fmt.Errorf("its Policy records a HighRisk tool at audit.LevelMetadata: nobody could tell later what was done; keep single arguments out of the log with the tag audit:\"drop\"")
+	}
+	if p.Buffered && p.Risk != ReadOnly {
+		return fmt.Errorf("its Policy is Buffered, but its Risk is %v: only what is ReadOnly may go on before it is recorded", p.Risk)
 	}
 	if field := p.Limits.Check(); field != "" {
 		return fmt.Errorf("its Policy has a negative limit %s, or a rate that is half set", field)

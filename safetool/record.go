@@ -32,6 +32,9 @@ func (s *Server) write(ctx context.Context, e *audit.Event) (err error) {
 			s.log.Error("the audit log did not take an event", "phase", e.Phase, "call", e.Call, "error", err)
 		}
 	}()
+	if e.Args.Digest != "" || e.Outcome.Digest != "" {
+		e.Key = s.redactor.Key()
+	}
 	bounded := &patience{Context: ctx, most: recordTimeout}
 	defer bounded.end()
 	return s.recorder.Record(bounded, e)
@@ -129,6 +132,14 @@ func (s *Server) argumentsOf(values map[string]string, rules audit.Rules) audit.
 		return audit.Args{}
 	}
 	return s.redactor.Args(raw, rules, true)
+}
+
+// recordable returns what is recorded of arguments at the level of the policy.
+func (f *feature) recordable(s *Server, raw json.RawMessage, valid bool) audit.Args {
+	if f.policy.Audit == audit.LevelMetadata {
+		return audit.Args{Bytes: len(raw)}
+	}
+	return s.redactor.Args(raw, f.rules, valid)
 }
 
 // permitted is the decision that is recorded where every guard said yes.

@@ -36,9 +36,6 @@ func (s *Server) redactEvent(e *audit.Event) (found []string) {
 	for _, text := range r.texts {
 		r.joined = append(append(r.joined, *text...), between)
 	}
-	for i := range e.Args.Fields {
-		r.joined = append(append(r.joined, e.Args.Fields[i].Clear...), between)
-	}
 	if !s.options.Secrets.Patterns() { // they may ask for the beginning or the end of a text
 		if _, some := s.options.Secrets.Redact(r.joined); some == nil {
 			return nil
@@ -46,20 +43,24 @@ func (s *Server) redactEvent(e *audit.Event) (found []string) {
 	}
 	// The lists are the caller's principal's.
 	e.Caller.Roles, e.Caller.Scopes = slices.Clone(e.Caller.Roles), slices.Clone(e.Caller.Scopes)
-	e.Args.Fields, e.Credentials, e.Egress = slices.Clone(e.Args.Fields), slices.Clone(e.Credentials), slices.Clone(e.Egress)
+	e.Args.Fields, e.Answer.Fields = ownFields(e.Args.Fields), ownFields(e.Answer.Fields)
+	e.Credentials, e.Egress = slices.Clone(e.Credentials), slices.Clone(e.Egress)
 	r.texts = eventTexts(e, r.texts[:0])
 	var names []string
 	for _, text := range r.texts {
 		*text, names = s.options.Secrets.RedactString(*text)
 		found = append(found, names...)
 	}
-	for i := range e.Args.Fields {
-		if f := &e.Args.Fields[i]; len(f.Clear) > 0 {
-			f.Clear, names = s.options.Secrets.Redact(f.Clear)
-			found = append(found, names...)
-		}
-	}
 	return found
+}
+
+// ownFields copies fields, and those within them.
+func ownFields(all []audit.Field) []audit.Field {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Fields, all[i].Items = ownFields(all[i].Fields), ownFields(all[i].Items)
+	}
+	return all
 }
 
 // eventTexts returns every text of an event that is not empty.
@@ -87,8 +88,15 @@ func eventTexts(e *audit.Event, texts []*string) []*string {
 	for i := range e.Egress {
 		texts = append(texts, &e.Egress[i].Host)
 	}
-	for i := range e.Args.Fields {
-		texts = append(texts, &e.Args.Fields[i].Name)
-	}
+	texts = fieldTexts(fieldTexts(texts, e.Args.Fields), e.Answer.Fields)
 	return slices.DeleteFunc(texts, func(text *string) bool { return *text == "" })
+}
+
+// fieldTexts appends the texts of fields that are not made by us.
+func fieldTexts(texts []*string, all []audit.Field) []*string {
+	for i := range all {
+		texts = append(texts, &all[i].Name, &all[i].Clear)
+		texts = fieldTexts(fieldTexts(texts, all[i].Fields), all[i].Items)
+	}
+	return texts
 }

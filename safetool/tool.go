@@ -26,6 +26,7 @@ type tool struct {
 	objects    bool // the output is an object, or nothing is said about it
 	listsOut   bool // an output schema is listed
 	headers    []bridge.ParamHeader
+	answers    audit.Rules // of the answer's structured content
 }
 
 // AddTool adds a tool whose arguments and output have Go types, as [mcp.AddTool]
@@ -98,7 +99,7 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 		return &Result{Output: output, Content: content}, nil
 	}
 	out.encode, out.objects = result.Encode, result.IsObject()
-	return s.register(out, args.Schema(), result.Schema(), args.Fields(), args.Warnings())
+	return s.register(out, args.Schema(), result.Schema(), args.Fields(), result.Fields(), args.Warnings())
 }
 
 func addRaw(s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandler) error {
@@ -139,7 +140,7 @@ func addRaw(s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandler) error {
 		return &Result{Content: content}, nil
 	}
 	out.encode, out.objects = result.Encode, result.IsObject()
-	return s.register(out, doc.Schema(), result.Schema(), doc.Fields(), doc.Warnings())
+	return s.register(out, doc.Schema(), result.Schema(), doc.Fields(), result.Fields(), doc.Warnings())
 }
 
 // toolName is what the specification allows (2025-11-25, SEP-986).
@@ -164,7 +165,7 @@ func newTool(s *Server, t *mcp.Tool, p Policy) (*tool, error) {
 }
 
 // register completes a tool and puts it into the catalogue.
-func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Field, warnings []string) error {
+func (s *Server) register(t *tool, in, out json.RawMessage, fields, answers []validate.Field, warnings []string) error {
 	t.definition.InputSchema = in
 	var err error
 	if t.headers, err = paramHeaders(in); err != nil {
@@ -184,13 +185,11 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Fi
 		old.OutputSchema = nil
 		t.legacy = &old
 	}
-	t.rules = make(audit.Rules, 0, len(fields))
-	for _, f := range fields {
-		rule, err := ruleOf(f)
-		if err != nil {
-			return err
-		}
-		t.rules = append(t.rules, audit.FieldRule{Name: f.Name, Rule: rule})
+	if t.rules, err = rulesOf(fields, ""); err != nil {
+		return err
+	}
+	if t.answers, err = rulesOf(answers, ""); err != nil {
+		return fmt.Errorf("its answer: %w", err)
 	}
 	if err := put(&s.catalogue.mu, &s.catalogue.tools, t.name, t); err != nil {
 		return err
@@ -202,20 +201,26 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields []validate.Fi
 	return nil
 }
 
-// ruleOf is how an argument is recorded: as its audit tag says, else clear where
-// its vocabulary is closed, else keyed.
-func ruleOf(f validate.Field) (audit.Rule, error) {
-	if f.Audit != "" {
-		rule, err := audit.ParseRule(f.Audit)
-		if err != nil {
-			return 0, fmt.Errorf("the audit tag of %s: %w", f.Name, err)
+// rulesOf is how arguments are recorded: as their audit tags say, else clear where their
+// vocabulary is closed, else member by member, else keyed.
+func rulesOf(fields []validate.Field, path string) (rules audit.Rules, err error) {
+	for _, f := range fields {
+		r := audit.FieldRule{Name: f.Name}
+		switch {
+		case f.Audit != "":
+			if r.Rule, err = audit.ParseRule(f.Audit); err != nil {
+				return nil, fmt.Errorf("the audit tag of %s%s: %w", path, f.Name, err)
+			}
+		case f.Closed:
+			r.Rule = audit.RuleClosed
+		default:
+			if r.Within, err = rulesOf(f.Within, path+f.Name+"."); err != nil {
+				return nil, err
+			}
 		}
-		return rule, nil
+		rules = append(rules, r)
 	}
-	if f.Closed {
-		return audit.RuleClosed, nil
-	}
-	return audit.RuleHMAC, nil
+	return rules, nil
 }
 
 // schemaOf returns an author's schema as raw JSON, nil when there is none.

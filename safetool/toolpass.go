@@ -85,7 +85,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	p.submit(p.server.redactor.Args(raw, p.feature.rules, err == nil), raw)
+	p.submit(p.feature.recordable(p.server, raw, err == nil), raw)
 	if err == nil {
 		return arguments, nil
 	}

@@ -23,18 +23,7 @@ func withoutArguments(cause string, raw json.RawMessage, rules audit.Rules) stri
 	if decoder.Decode(&members) != nil {
 		return cause
 	}
-	var typed []typedValue
-	for name, value := range members {
-		rule, known := rules.Of(name)
-		if rule == audit.RuleClear {
-			continue
-		}
-		label := "[argument]"
-		if known {
-			label = "[" + name + "]"
-		}
-		typed = appendTyped(typed, cause, value, label)
-	}
+	typed := appendMembers(nil, cause, members, rules, "")
 	// The longest first: what is the beginning of another value would leave its end.
 	slices.SortStableFunc(typed, func(a, b typedValue) int {
 		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.label, b.label))
@@ -52,6 +41,38 @@ const shortest = 4
 
 // A typedValue is what a caller submitted, as an error's text may have it.
 type typedValue struct{ text, label string }
+
+// appendMembers appends what of the members of an object is in a cause. The label of those
+// that are within a member which is declared and has no rules for them is its own.
+func appendMembers(to []typedValue, cause string, members map[string]any, rules audit.Rules, path string) []typedValue {
+	for name, value := range members {
+		declared := rules.Of(name)
+		if declared == nil {
+			to = appendTyped(to, cause, value, "[argument]")
+			continue
+		}
+		to = appendDeclared(to, cause, value, declared, path+name)
+	}
+	return to
+}
+
+func appendDeclared(to []typedValue, cause string, value any, declared *audit.FieldRule, path string) []typedValue {
+	switch v := value.(type) {
+	case map[string]any:
+		if declared.Within != nil {
+			return appendMembers(to, cause, v, declared.Within, path+".")
+		}
+	case []any:
+		for _, item := range v {
+			to = appendDeclared(to, cause, item, declared, path)
+		}
+		return to
+	}
+	if declared.Rule == audit.RuleClear {
+		return to
+	}
+	return appendTyped(to, cause, value, "["+path+"]")
+}
 
 // appendTyped appends what of a value is in a cause.
 func appendTyped(to []typedValue, cause string, value any, label string) []typedValue {

@@ -27,9 +27,13 @@ type Arguments[T any] struct {
 // A Field is a member of the arguments, as far as an audit log wants to know it.
 type Field struct {
 	Name   string
-	Closed bool   // its vocabulary is closed: a boolean, an enum, an allowlist
-	Audit  string // its audit tag
+	Closed bool    // its vocabulary is closed: a boolean, an enum, an allowlist
+	Audit  string  // its audit tag
+	Within []Field // members of the object that it is, or that the elements of its list are; nil where they are not known
 }
+
+// maxWithin bounds how deep fields within fields are told: a type may contain itself.
+const maxWithin = 8
 
 // reading is how arguments are read. Durations are whole nanoseconds and arrays
 // of bytes are arrays, as the SDK and encoding/json have them.
@@ -89,16 +93,26 @@ func (a *Arguments[T]) Warnings() []string { return a.warnings }
 // an own schema names.
 func (a *Arguments[T]) Fields() []Field {
 	if a.program != nil && a.program.root.shape != nil {
-		var fields []Field
-		for _, f := range a.program.root.shape.fields {
-			fields = append(fields, Field{f.name, f.node.vocabulary(), f.audit})
-		}
-		return fields
+		return a.program.root.members(maxWithin)
 	}
 	if a.own != nil {
 		return a.own.fields()
 	}
 	return nil
+}
+
+// members are the fields of the object that a node is, or that the elements of its list are.
+func (n *node) members(depth int) (fields []Field) {
+	for n.form == formArray {
+		n = n.elem
+	}
+	if n.shape == nil || n.own || depth == 0 {
+		return nil
+	}
+	for _, f := range n.shape.fields {
+		fields = append(fields, Field{f.name, f.node.vocabulary(), f.audit, f.node.members(depth - 1)})
+	}
+	return fields
 }
 
 // vocabulary says that every value of a node is from a closed list.

@@ -245,11 +245,19 @@ func enumOf(s *jsonschema.Schema) []string {
 	return words
 }
 
-func (d *document) fields() []Field {
-	var fields []Field
-	for _, name := range slices.Sorted(maps.Keys(d.schema.Properties)) {
-		s := d.schema.Properties[name]
-		fields = append(fields, Field{Name: name, Closed: s.Type == "boolean" || enumOf(s) != nil})
+func (d *document) fields() []Field { return propertiesOf(d.schema, maxWithin) }
+
+// propertiesOf are the members that a schema names, of an object or of the elements of a list.
+func propertiesOf(s *jsonschema.Schema, depth int) (fields []Field) {
+	for ; s != nil && s.Items != nil; depth-- {
+		s = s.Items
+	}
+	if s == nil || depth <= 0 {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		p := s.Properties[name]
+		fields = append(fields, Field{Name: name, Closed: p.Type == "boolean" || enumOf(p) != nil, Within: propertiesOf(p, depth-1)})
 	}
 	return fields
 }

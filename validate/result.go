@@ -88,6 +88,18 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 // output. It must not be changed.
 func (r *Result[T]) Schema() json.RawMessage { return r.schema }
 
+// Fields returns the members of an answer that is an object, or a list of objects, as far
+// as its type or the author's schema names them.
+func (r *Result[T]) Fields() []Field {
+	switch {
+	case r.program != nil:
+		return r.program.root.members(maxWithin)
+	case r.own != nil:
+		return r.own.fields()
+	}
+	return nil
+}
+
 // IsObject reports whether every output is a JSON object, or nothing is said about
 // it.
 func (r *Result[T]) IsObject() bool { return r.isObject }

@@ -95,19 +95,24 @@ func newTable(out *bufio.Writer) encoder {
 }
 
 // arguments are those of a call as far as they are shown: city="Paris" query=‹12›.
-func arguments(fields []audit.Field) string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
+func arguments(fields []audit.Field) string { return strings.Join(shown(nil, "", fields), " ") }
+
+func shown(all []string, path string, fields []audit.Field) []string {
+	for i := range fields {
+		f := &fields[i]
+		name := path + f.Name
 		switch {
-		case f.Clear != nil:
-			all[i] = f.Name + "=" + string(f.Clear)
+		case f.Clear != "":
+			all = append(all, name+"="+f.Clear)
+		case len(f.Fields) > 0:
+			all = shown(all, name+".", f.Fields)
 		case f.Len >= 0:
-			all[i] = fmt.Sprintf("%s=‹%d›", f.Name, f.Len)
+			all = append(all, fmt.Sprintf("%s=‹%d›", name, f.Len))
 		default:
-			all[i] = f.Name + "=‹dropped›"
+			all = append(all, name+"=‹dropped›")
 		}
 	}
-	return strings.Join(all, " ")
+	return all
 }
 
 func number(n int) string {

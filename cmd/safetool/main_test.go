@@ -85,7 +85,7 @@ func written(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range []*audit.Event{
-		{Phase: audit.PhaseIntent, Call: "c1", MCP: audit.MCP{Tool: "get_weather"}, Args: audit.Args{Fields: []audit.Field{{Name: "city", Clear: []byte(`"Paris"`)}}}},
+		{Phase: audit.PhaseIntent, Call: "c1", MCP: audit.MCP{Tool: "get_weather"}, Args: audit.Args{Fields: []audit.Field{{Name: "city", Clear: `"Paris"`}}}},
 		{Phase: audit.PhaseOutcome, Call: "c1", MCP: audit.MCP{Tool: "get_weather"}, Outcome: audit.Outcome{Status: audit.StatusOK, Bytes: 7}},
 	} {
 		if err := l.Record(t.Context(), e); err != nil {
