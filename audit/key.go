@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 )
@@ -28,6 +30,30 @@ func ReadKey(path string) ([]byte, error) {
 	}
 	return key, nil
 }
+
+// Keys returns the keys of arguments that a log has kept in dir: its own, which is the first,
+// and those that it had before, for [Redactor.HMAC]. There is none where the log was given
+// its key in Options.
+func Keys(dir string) (keys [][]byte, err error) {
+	entries, err := os.ReadDir(dir) // sorted: "key" is before "key.…"
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	for _, entry := range entries {
+		if !keyName.MatchString(entry.Name()) {
+			continue
+		}
+		key, err := ReadKey(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// keyName is what a file is called that holds a key of arguments.
+var keyName = regexp.MustCompile(`^key(\.[0-9a-f]{16})?$`)
 
 // ownKey returns the key in dir, making one where there is none, unless there is a
 // log already that it could not belong to.
