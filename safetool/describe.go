@@ -83,13 +83,17 @@ func (p *Policy) callers() string {
 // WriteCards writes cards as an aligned table.
 func WriteCards(w io.Writer, cards []ToolCard) error {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "KIND\tNAME\tRISK\tCALLERS\tAPPROVAL\tCREDENTIALS\tLEAKS\tTIMEOUT\tARGUMENTS\tANSWER\tAT ONCE")
+	fmt.Fprintln(table, "KIND\tNAME\tRISK\tCALLERS\tAPPROVAL\tCREDENTIALS\tLEAKS\tRECORDED\tTIMEOUT\tARGUMENTS\tANSWER\tAT ONCE")
 	for _, c := range cards {
 		credentials := strings.Join(c.Credentials, ", ")
 		if credentials == "" {
 			credentials = "none"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.Kind, c.Name, c.Risk, c.Callers, c.Approval, credentials, c.Leaks,
+		recorded := c.Audit.String()
+		if c.Buffered {
+			recorded += ", buffered"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", c.Kind, c.Name, c.Risk, c.Callers, c.Approval, credentials, c.Leaks, recorded,
 			c.Limits.Timeout.Round(time.Millisecond), size(c.Limits.ArgumentBytes), size(c.Limits.ResultBytes), c.Limits.Concurrency)
 	}
 	if err := table.Flush(); err != nil {

@@ -189,14 +189,14 @@ func TestTheCardsOfAServer(t *testing.T) {
 	if err := safetool.WriteCards(&table, server.Describe()); err != nil {
 		t.Fatal(err)
 	}
-	const want = `KIND               NAME        RISK       CALLERS         APPROVAL  CREDENTIALS  LEAKS   TIMEOUT  ARGUMENTS  ANSWER  AT ONCE
-tool               hello       read-only  any caller      none      none         redact  1m0s     1 MiB      4 MiB   64
-resource           doc:broken  read-only  any caller      none      none         redact  1m0s     1 MiB      4 MiB   64
-resource           doc:closed  read-only  role librarian  none      none         redact  1m0s     1 MiB      4 MiB   64
-resource           doc:open    read-only  any caller      none      none         redact  1m0s     1 MiB      4 MiB   64
-resource template  shelf:{id}  read-only  any caller      none      none         redact  1m0s     1 MiB      4 MiB   64
-prompt             closed      read-only  role librarian  none      none         redact  1m0s     1 MiB      4 MiB   64
-prompt             summarize   read-only  any caller      none      none         redact  1m0s     1 MiB      4 MiB   64
+	const want = `KIND               NAME        RISK       CALLERS         APPROVAL  CREDENTIALS  LEAKS   RECORDED   TIMEOUT  ARGUMENTS  ANSWER  AT ONCE
+tool               hello       read-only  any caller      none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+resource           doc:broken  read-only  any caller      none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+resource           doc:closed  read-only  role librarian  none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+resource           doc:open    read-only  any caller      none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+resource template  shelf:{id}  read-only  any caller      none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+prompt             closed      read-only  role librarian  none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
+prompt             summarize   read-only  any caller      none      none         redact  arguments  1m0s     1 MiB      4 MiB   64
 `
 	if table.String() != want {
 		t.Errorf("got\n%s", table.String())

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/safemcp/safemcp/audit"
 )
@@ -53,7 +54,20 @@ func TestAKilledClientTakesNoRecordWithIt(t *testing.T) {
 	if _, err := io.WriteString(in, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"noise"}}`+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(in.Close(), os.Remove(wait)); err != nil {
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Where slow ended first, its answer could not be written, and nothing more would be read.
+	for begun := false; !begun && t.Context().Err() == nil; {
+		for e, err := range audit.Read(dir) {
+			if err != nil {
+				break // it is being written
+			}
+			begun = begun || (e.Phase == audit.PhaseIntent && e.MCP.Tool == "noise")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.Remove(wait); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the program writes to its output once more after Stdio, and may die of that

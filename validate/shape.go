@@ -162,17 +162,35 @@ func (s *shape) hide() error {
 	return nil
 }
 
-// auditTags refuses audit tags that nobody would look at: a log records each of the
-// arguments as a whole.
+// auditTags refuses audit tags that nobody would look at: what is in a map, in a type that
+// reads itself or in a field that has a tag is recorded as a whole.
 func (p *planner) auditTags(root *node) error {
+	reached := map[*shape]bool{}
+	root.reach(reached)
 	for _, s := range p.order {
 		for _, f := range s.fields {
-			if f.audit != "" && s != root.shape {
-				return fmt.Errorf("the field %s of %s has an audit tag, and is recorded with the argument that it is part of: put the tag on that", f.name, s.typ)
+			if f.audit != "" && !reached[s] {
+				return fmt.Errorf("the field %s of %s has an audit tag, and stands only in what is recorded as a whole: in a map, in a type that reads itself or in a field that has an audit tag; put the tag on that", f.name, s.typ)
 			}
 		}
 	}
 	return nil
+}
+
+// reach marks the shapes whose fields members tells.
+func (n *node) reach(reached map[*shape]bool) {
+	for n.form == formArray {
+		n = n.elem
+	}
+	if n.shape == nil || n.own || reached[n.shape] {
+		return
+	}
+	reached[n.shape] = true
+	for _, f := range n.shape.fields {
+		if f.audit == "" {
+			f.node.reach(reached)
+		}
+	}
 }
 
 // settle says for each node whether it is to be walked at all. Types may contain
