@@ -84,9 +84,9 @@ func readField(dec *json.Decoder, depth int) (f Field, err error) {
 	err = eachMember(dec, depth, func(name string) (err error) {
 		switch name {
 		case "clear":
-			var clear json.RawMessage
-			err = dec.Decode(&clear)
-			f.Clear = string(clear)
+			var value json.RawMessage
+			err = dec.Decode(&value)
+			f.Clear = string(value)
 		case "hmac":
 			err = dec.Decode(&f.HMAC)
 		case "len":

@@ -25,6 +25,9 @@
 //		Ticket string `json:"ticket" audit:"clear"` // clear, hmac, len or drop
 //	}
 //
+// What is in objects and lists is recorded by tags of its own. docs/privacy.md says what of
+// it is about persons, and how it is erased: with the key, see [NextKeys].
+//
 // # What the checkpoints show, and what they do not
 //
 // The lines are the leaves of a Merkle tree (RFC 6962). Within a second of every event, and

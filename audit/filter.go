@@ -31,6 +31,8 @@ type Filter struct {
 	// Statuses are how calls ended; Status(PhaseOrphaned) is for those of which it is
 	// not known.
 	Statuses []Status
+	// Arguments are values of arguments, or of what was answered, see [Find].
+	Arguments []*Argument
 	// Since and Until bound the time of events: not before Since, and before Until. Zero
 	// is no bound.
 	Since, Until time.Time
@@ -52,6 +54,7 @@ func (f *Filter) Match(e *Event) bool {
 		len(f.Statuses) > 0 && !slices.Contains(f.Statuses, status),
 		len(f.Callers) > 0 && !slices.ContainsFunc(f.Callers, e.Caller.is),
 		len(f.Calls) > 0 && !slices.ContainsFunc(f.Calls, func(key string) bool { return strings.HasPrefix(e.Call, key) }),
+		len(f.Arguments) > 0 && !slices.ContainsFunc(f.Arguments, func(a *Argument) bool { return a.in(e) }),
 		len(f.Tools) > 0 && (e.MCP.Tool == "" || !slices.ContainsFunc(f.Tools, func(glob string) bool { return globbed(glob, e.MCP.Tool) })):
 		return false
 	}

@@ -24,8 +24,10 @@ const nextSuffix = ".next"
 // or guess what those HMACs are of, and the log verifies as before: that is how arguments
 // are erased from a log that cannot be changed.
 func NextKeys(dir string, arguments, signing bool) error {
-	if _, err := signedBefore(dir); err != nil {
-		return err
+	for name, wanted := range map[string]bool{keyFile: arguments, signerFile: signing} {
+		if wanted && !exists(filepath.Join(dir, name)) {
+			return fmt.Errorf("audit: in %s is no log that keeps its own key in the file %s: where the program gives it one in audit.Options, give it another there", dir, name)
+		}
 	}
 	if path := filepath.Join(dir, keyFile+nextSuffix); arguments && !exists(path) {
 		key := make([]byte, minKey)

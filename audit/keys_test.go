@@ -44,7 +44,9 @@ func TestALogGoesOnToAnotherSigningKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	var publics []string
 	for range 4 {
-		must(t, NextKeys(filepath.Dir(dir), false, false)) // touches nothing
+		if err := NextKeys(filepath.Dir(dir), true, false); err == nil {
+			t.Error("a key was made where there is no log")
+		}
 		if len(publics) > 0 {
 			must(t, NextKeys(dir, false, true))
 		}
@@ -424,6 +426,61 @@ func TestAChangeOfKeysIsSignedByBoth(t *testing.T) {
 					t.Errorf("signed by %s, %s known: the next key is not the one that is known then", name, who)
 				}
 			}
+		}
+	}
+}
+
+// What was typed is found by whoever has the key, wherever in the arguments it was, and
+// not by who has none.
+func TestArgumentsAreFound(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	person := Rules{{Name: "name"}, {Name: "age"}, {Name: "city", Rule: RuleClosed}}
+	rules := Rules{{Name: "who", Within: person}, {Name: "all", Within: person}, {Name: "tags"}, {Name: "note", Rule: RuleClear}}
+	record := func(call, raw string) {
+		l, err := Open(dir, nil)
+		must(t, err)
+		must(t, l.Record(t.Context(), &Event{Phase: PhaseOutcome, Call: call, Key: l.Redactor().Key(), Args: l.Redactor().Args(json.RawMessage(raw), rules, true)}))
+		must(t, l.Record(t.Context(), &Event{Phase: PhaseOutcome, Call: call + "'", Key: l.Redactor().Key(), Answer: l.Redactor().Args(json.RawMessage(raw), rules, true)}))
+		must(t, l.Close())
+	}
+	record("a", `{"who":{"name":"Ann","age":17,"city":"Paris"},"tags":["x","é"],"note":"a \u202e b"}`)
+	must(t, NextKeys(dir, true, false))
+	record("b", `{"who":{"name":"Ben"},"all":[{"name":"Ann","age":18}],"tags":["y","x"],"note":"Ann"}`)
+	keys, err := Keys(dir)
+	must(t, err)
+	for _, c := range []struct {
+		path, value, with, without string
+	}{
+		{"who.name", `"Ann"`, "a a'", ""},
+		{"who.name", `"\u0041nn"`, "a a'", ""},
+		{"all[].name", `"Ann"`, "b b'", ""},
+		{"name", `"Ann"`, "", ""},
+		{"who.age", `17`, "a a'", ""},
+		{"who.age", `"17"`, "", ""},
+		{"who.city", `"Paris"`, "a a'", "a a'"},
+		{"tags[]", `"x"`, "a a' b b'", ""},
+		{"tags[]", `"\u00e9"`, "a a'", ""},
+		{"tags", `"x"`, "", ""},
+		{"note", `"a \u202e b"`, "a a'", "a a'"},
+		{"note", `"Ann"`, "b b'", "b b'"},
+	} {
+		for want, keys := range map[string][][]byte{c.with: keys, c.without + " ": nil} {
+			a, err := Find(c.path, []json.RawMessage{json.RawMessage(c.value)}, keys)
+			must(t, err)
+			var got []string
+			for l, err := range (&Filter{Arguments: []*Argument{a}}).Lines(Lines(dir)) {
+				must(t, err)
+				got = append(got, l.Event.Call)
+			}
+			if strings.Join(got, " ") != strings.TrimSpace(want) {
+				t.Errorf("%s=%s with %d keys: %q, not %q", c.path, c.value, len(keys), got, want)
+			}
+		}
+	}
+	for path, value := range map[string]string{"": `1`, "a": `bare`} {
+		if _, err := Find(path, []json.RawMessage{json.RawMessage(value)}, nil); err == nil {
+			t.Errorf("%q=%q was taken", path, value)
 		}
 	}
 }

@@ -120,8 +120,12 @@ func TestRedactionGoesIntoObjectsAndLists(t *testing.T) {
 	r := redactor(t, 1)
 	person := audit.Rules{{Name: "name", Rule: audit.RuleHMAC}, {Name: "city", Rule: audit.RuleClosed}, {Name: "pin", Rule: audit.RuleDrop}}
 	rules := audit.Rules{
-		{Name: "who", Within: person}, {Name: "people", Within: person}, {Name: "tags", Rule: audit.RuleHMAC},
-		{Name: "sealed", Rule: audit.RuleDrop, Within: person}, {Name: "grid", Rule: audit.RuleHMAC}, {Name: "name", Rule: audit.RuleHMAC},
+		{Name: "who", Within: person},
+		{Name: "people", Within: person},
+		{Name: "tags", Rule: audit.RuleHMAC},
+		{Name: "sealed", Rule: audit.RuleDrop, Within: person},
+		{Name: "grid", Rule: audit.RuleHMAC},
+		{Name: "name", Rule: audit.RuleHMAC},
 	}
 	raw := `{"who":{"name":"canary-ann","city":"Paris","pin":"canary-pin","canary-member":1},
 		"people":[{"name":"canary-ann","city":"Lima"},"canary-stray",{"name":{"canary-a":1}}],

@@ -15,7 +15,7 @@ func traceOf(req mcp.Request) audit.Trace {
 		return t
 	}
 	if extra := req.GetExtra(); extra != nil {
-		if all := extra.Header.Values("traceparent"); len(all) == 1 { // two are none (section 3.2.3 of it)
+		if all := extra.Header.Values("Traceparent"); len(all) == 1 { // two are none (section 3.2.3 of it)
 			return parseTraceParent(all[0])
 		}
 	}

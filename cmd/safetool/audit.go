@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -29,6 +30,9 @@ const auditUsage = `safetool audit looks into the audit log of a guarded server.
       that the log has only grown since an earlier one
   safetool audit check PROOF --key PUBLIC
       says whether a proof holds, without the log; exit 1 where it does not
+  safetool audit rotate DIR [--arguments] [--signer]
+      makes new keys that take the places of the log's own when the server is started the
+      next time, both unless one is named; the log tells that they did
   safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
       verifies the log and makes a page of it for a browser: calls over time, refusals,
       slow tools, who called what; FILE is replaced, - is standard output; exit 1 where
@@ -52,6 +56,9 @@ Filters. Of one kind an event has to match one, of several kinds all:
   --decision EFFECT  permit, deny, ask or observe
   --status STATUS    ok, tool_error, refused, panic, timeout, cancelled, input_required,
                      withheld, or orphaned: nobody knows how it ended
+  --arg PATH=VALUE   an argument, or a member of the answer, with that value, also where
+                     it is recorded as an HMAC, if the keys of the log are in DIR or in
+                     --arg-key FILE: city=Paris, order.id=17, tags[]=urgent
   --since TIME       from that time on: as RFC 3339 has it, 2026-01-02T15:04:05Z, or so
   --until TIME       long ago: 90s, 2h, 1d, 1d12h; and before that time
 Each event is looked at by itself: --status panic shows the outcome, which repeats the
@@ -69,9 +76,9 @@ Exit codes:
 `
 
 // filterFlags adds the flags of filters, and returns what makes a filter of them.
-func filterFlags(flags *flag.FlagSet) (filter func(now time.Time) (*audit.Filter, error)) {
+func filterFlags(flags *flag.FlagSet) (filter func(now time.Time, dir string) (*audit.Filter, error)) {
 	var f audit.Filter
-	var effects, statuses list
+	var effects, statuses, arguments list
 	flags.Var((*list)(&f.Tools), "tool", "the name of a tool, with * and ?; may be given more than once")
 	flags.Var((*list)(&f.Callers), "caller", "the ID of a caller, or its subject; may be given more than once")
 	flags.Var((*list)(&f.Calls), "call", "the key of a call, or its beginning; may be given more than once")
@@ -79,7 +86,9 @@ func filterFlags(flags *flag.FlagSet) (filter func(now time.Time) (*audit.Filter
 	flags.Var(&statuses, "status", "how a call ended; may be given more than once")
 	since := flags.String("since", "", "a time, or how long ago")
 	until := flags.String("until", "", "a time, or how long ago")
-	return func(now time.Time) (*audit.Filter, error) {
+	flags.Var(&arguments, "arg", "PATH=VALUE of an argument; may be given more than once")
+	key := flags.String("arg-key", "", "a file with the key of the log's arguments, where it is not in the log's directory")
+	return func(now time.Time, dir string) (*audit.Filter, error) {
 		for _, l := range []struct {
 			flag   string
 			values []string
@@ -96,6 +105,9 @@ func filterFlags(flags *flag.FlagSet) (filter func(now time.Time) (*audit.Filter
 			audit.StatusTimeout, audit.StatusCancelled, audit.StatusInputRequired, audit.StatusWithheld, audit.Status(audit.PhaseOrphaned)); err != nil {
 			return nil, err
 		}
+		if f.Arguments, err = argumentsOf(flags.Name()+": --arg", arguments, dir, *key); err != nil {
+			return nil, err
+		}
 		if f.Since, err = moment(flags.Name()+": --since", *since, now); err != nil {
 			return nil, err
 		}
@@ -108,6 +120,45 @@ func filterFlags(flags *flag.FlagSet) (filter func(now time.Time) (*audit.Filter
 		}
 		return &f, nil
 	}
+}
+
+// argumentsOf returns the arguments that PATH=VALUE mean. A value is taken for a text, and
+// where it is JSON for that as well: 17 is the number too.
+func argumentsOf(what string, given list, dir, keyFile string) (all []*audit.Argument, err error) {
+	if len(given) == 0 {
+		return nil, nil
+	}
+	keys, err := audit.Keys(dir)
+	if err != nil {
+		return nil, err
+	}
+	if keyFile != "" {
+		key, err := audit.ReadKey(keyFile)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	for _, g := range given {
+		path, value, found := strings.Cut(g, "=")
+		if !found || path == "" {
+			return nil, fmt.Errorf("%s takes PATH=VALUE, as in city=Paris: %w", what, errUsage)
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		values := []json.RawMessage{text}
+		if json.Valid([]byte(value)) {
+			values = append(values, json.RawMessage(value))
+		}
+		a, err := audit.Find(path, values, keys)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // oneOf returns values as what they name.

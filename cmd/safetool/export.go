@@ -32,7 +32,7 @@ func auditExport(ctx context.Context, args []string, out, errs io.Writer) error 
 	if err != nil {
 		return fmt.Errorf("audit export: %w: %w", err, errUsage)
 	}
-	filter, err := filterOf(time.Now())
+	filter, err := filterOf(time.Now(), dir)
 	if err != nil {
 		return err
 	}

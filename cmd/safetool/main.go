@@ -7,7 +7,8 @@
 //	safetool audit stats DIR [--json] [FILTER]...
 //	safetool audit export DIR --format ocsf|cloudevents|csv [-o FILE] [FILTER]...
 //	safetool audit prove DIR --event NUMBER | --from CHECKPOINT
-//	safetool audit check PROOF --key PUBLIC
+//	safetool audit check PROOF --key PUBLIC...
+//	safetool audit rotate DIR [--arguments] [--signer]
 //	safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
 //	safetool keys create --file FILE --name NAME [--tenant TENANT] [--role ROLE]... [--scope SCOPE]... [--expires 720h]
 //	safetool keys list --file FILE [--json]
@@ -56,6 +57,9 @@ const usage = `safetool looks after guarded MCP servers.
   safetool audit check PROOF --key PUBLIC
       proves that an event is in a log, or that it has only grown, and checks such a
       proof without the log
+  safetool audit rotate DIR [--arguments] [--signer]
+      makes new keys that take the places of its own when the server is started the next
+      time
   safetool audit report DIR -o FILE [--title TITLE] [--key PUBLIC] [--since CHECKPOINT]
       verifies an audit log and makes a page of it for a browser: calls over time,
       refusals, slow tools, who called what; FILE is replaced, - is standard output;
@@ -158,6 +162,8 @@ func command(ctx context.Context, args []string, out, errs io.Writer) error {
 		return auditProve(rest, out)
 	case "audit check":
 		return auditCheck(rest, out)
+	case "audit rotate":
+		return auditRotate(rest, out)
 	case "audit report":
 		return auditReport(ctx, rest, out, errs)
 	case "keys create":

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -332,4 +333,73 @@ func killed(t *testing.T, dir string, calls int) (said []string) {
 		t.Fatalf("the writer ended by itself, after %d calls", len(said))
 	}
 	return said[:len(said)-1] // the last line may not be whole
+}
+
+// What was typed is found with the key of the log, before and after a rotation, until the
+// key that was replaced is removed.
+func TestArgumentsAreFoundUntilTheirKeyIsGone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "audit")
+	record := func(call string) {
+		l, err := audit.Open(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := l.Redactor().Args([]byte(`{"name":"Ann","n":17,"x":"17"}`), audit.Rules{{Name: "name"}, {Name: "n"}, {Name: "x"}}, true)
+		if err := l.Record(t.Context(), &audit.Event{Phase: audit.PhaseOutcome, Call: call, Key: l.Redactor().Key(), Args: args}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := func(args ...string) (found string) {
+		out, code := safetool(t, append([]string{"audit", "show", "--json", dir}, args...)...)
+		if code != 0 {
+			t.Fatalf("exit %d: %s", code, out)
+		}
+		for line := range strings.Lines(out) {
+			var e audit.Event
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			found += e.Call
+		}
+		return found
+	}
+	record("a")
+	if out, code := safetool(t, "audit", "rotate", dir); code != 0 || !strings.Contains(out, "key.next") || !strings.Contains(out, "signer.next") {
+		t.Fatalf("exit %d: %s", code, out)
+	}
+	record("b")
+	for arg, want := range map[string]string{"name=Ann": "ab", "name=ann": "", "n=17": "ab", "x=17": "ab", "name=\"Ann\"": "ab"} {
+		if got := calls("--arg", arg); got != want {
+			t.Errorf("%s finds %q, not %q", arg, got, want)
+		}
+	}
+	replaced, err := filepath.Glob(filepath.Join(dir, "key.*"))
+	if err != nil || len(replaced) != 1 {
+		t.Fatalf("%q, %v", replaced, err)
+	}
+	kept := filepath.Join(t.TempDir(), "kept")
+	if err := os.Rename(replaced[0], kept); err != nil {
+		t.Fatal(err)
+	}
+	if got := calls("--arg", "name=Ann"); got != "b" {
+		t.Errorf("without the key that was replaced %q is found", got)
+	}
+	if got := calls("--arg", "name=Ann", "--arg-key", kept); got != "ab" {
+		t.Errorf("with the key from elsewhere %q is found", got)
+	}
+	if out, code := safetool(t, "audit", "verify", dir); code != 0 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	for _, wrong := range []string{"name", "=x"} {
+		if _, code := safetool(t, "audit", "show", dir, "--arg", wrong); code != 2 {
+			t.Errorf("--arg %s: exit %d", wrong, code)
+		}
+	}
+	if out, code := safetool(t, "audit", "rotate", t.TempDir()); code != 1 || !strings.Contains(out, "no log that keeps its own key") {
+		t.Errorf("exit %d: %s", code, out)
+	}
 }

@@ -45,18 +45,20 @@ func auditProve(args []string, out io.Writer) error {
 // auditCheck says whether a proof holds, without the log.
 func auditCheck(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("audit check", flag.ContinueOnError)
-	key := flags.String("key", "", "the public key of the log, or a file that holds it")
+	var keys list
+	flags.Var(&keys, "key", "a public key of the log, or a file that holds it; may be given more than once, for a log that has had several")
 	path, err := argument(flags, args, "proof")
 	if err != nil {
 		return err
 	}
-	if path == "" || *key == "" {
+	if path == "" || len(keys) == 0 {
 		return fmt.Errorf("audit check takes the file of a proof, and --key PUBLIC, which was kept elsewhere: %w", errUsage)
 	}
-	public := *key
-	if isFile(public) {
-		if public, err = audit.ReadPublicKey(public); err != nil {
-			return err
+	for i, public := range keys {
+		if isFile(public) {
+			if keys[i], err = audit.ReadPublicKey(public); err != nil {
+				return err
+			}
 		}
 	}
 	text, err := os.ReadFile(path)
@@ -76,7 +78,7 @@ func auditCheck(args []string, out io.Writer) error {
 		}
 		holds, says, values = growth.Check, "the log has only grown between the two checkpoints\n", nil
 	}
-	if err := holds(public); err != nil {
+	if err := holds(keys...); err != nil {
 		fmt.Fprintf(out, "WRONG  %v\n", err)
 		return errWrong
 	}

@@ -24,7 +24,7 @@ func auditShow(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	filter, err := filterOf(time.Now())
+	filter, err := filterOf(time.Now(), dir)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func auditStats(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	filter, err := filterOf(time.Now())
+	filter, err := filterOf(time.Now(), dir)
 	if err != nil {
 		return err
 	}
