@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -149,7 +147,9 @@ func (enc *encoder) args(a *Args) {
 }
 
 func (enc *encoder) field(f *Field) {
-	enc.open(f.Name)
+	enc.separate()
+	enc.b = append(appendString(enc.b, f.Name, maxText), ":{"...)
+	enc.comma = false
 	switch {
 	case f.Clear != nil:
 		enc.name("clear")
@@ -204,12 +204,18 @@ func (enc *encoder) lists(e *Event) {
 	}
 }
 
+// name begins a member of the form, whose names need no escapes. Those of arguments are
+// somebody else's and do not pass here.
 func (enc *encoder) name(name string) {
+	enc.separate()
+	enc.b = append(append(append(enc.b, '"'), name...), `":`...)
+}
+
+func (enc *encoder) separate() {
 	if enc.comma {
 		enc.b = append(enc.b, ',')
 	}
 	enc.comma = true
-	enc.b = append(appendString(enc.b, name, maxText), ':')
 }
 
 func (enc *encoder) open(name string) {
@@ -281,8 +287,6 @@ func (enc *encoder) time(name string, t time.Time) {
 	enc.b = append(enc.b, '"')
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendClear appends a value that is recorded clear. It is JSON on one line whatever
 // it was: a recorder is somebody else's to call, and a value that is no JSON would end
 // the event early or say what another member says.
@@ -318,76 +322,4 @@ func plain(value []byte) bool {
 		return true
 	}
 	return string(value) == "true" || string(value) == "false"
-}
-
-// unseen says that a character moves, hides or reorders what is shown: the C1 controls,
-// the line separators, and what Unicode calls format (bidi, zero width, tags).
-func unseen(r rune) bool {
-	return r >= 0x80 && (r <= 0x9f || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r))
-}
-
-// appendUnicode appends a character as an escape, or two (RFC 8259, section 7).
-func appendUnicode(b []byte, r rune) []byte {
-	if hi, lo := utf16.EncodeRune(r); hi != utf8.RuneError {
-		return appendUnicode(appendUnicode(b, hi), lo)
-	}
-	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
-}
-
-// appendString appends s, no more than most bytes of it, as a JSON string (RFC
-// 8259, section 7). What is not UTF-8 becomes U+FFFD; what would not be seen is escaped,
-// and some readers of lines break at U+2028.
-func appendString(b []byte, s string, most int) []byte {
-	cut := len(s) > most
-	if cut {
-		for most > 0 && !utf8.RuneStart(s[most]) {
-			most--
-		}
-		s = s[:most]
-	}
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
-				i++
-				continue
-			}
-			b = append(b, s[from:i]...)
-			b = appendEscape(b, c)
-			i++
-			from = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(append(b, s[from:i]...), "\ufffd"...)
-		case unseen(r):
-			b = appendUnicode(append(b, s[from:i]...), r)
-		default:
-			i += size
-			continue
-		}
-		i += size
-		from = i
-	}
-	b = append(b, s[from:]...)
-	if cut {
-		b = append(b, "…"...)
-	}
-	return append(b, '"')
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\t':
-		return append(b, '\\', 't')
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
 }
