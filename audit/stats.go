@@ -5,6 +5,7 @@ import "sync"
 // Stats are what a log has done since it was opened.
 type Stats struct {
 	Events        uint64        // recorded
+	Syncs         uint64        // writes of events and of checkpoints, each of which was synced: a batch is one
 	Covered       uint64        // events of the log, of this run and those before, that a checkpoint covers
 	Checkpoint    string        // the last one that was signed, to keep elsewhere; empty before the first
 	MirrorFailed  uint64        // of all mirrors together
@@ -27,6 +28,12 @@ func (c *counters) recorded() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Events++
+}
+
+func (c *counters) synced() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Syncs++
 }
 
 // signed notes a checkpoint.
