@@ -34,58 +34,79 @@ func intent() *audit.Event {
 	}
 }
 
+// ended makes an intent the outcome of its call.
+func ended(e *audit.Event) {
+	e.Phase, e.Outcome, e.Duration = audit.PhaseOutcome, audit.Outcome{Status: audit.StatusOK, Bytes: 57}, 1834*time.Microsecond
+}
+
 // made is what the log makes of an event before anything is written: the arguments redacted
 // (six HMACs and a digest), the line with its number, ID, time and checksum, and its leaf in
 // the Merkle tree. It is done for one event at a time: in a batch the random numbers of the
-// IDs are drawn at once.
-func made(context.Context) (*side, error) {
-	redactor, err := newRedactor()
-	if err != nil {
-		return nil, err
+// IDs are drawn at once. A whole call has two events, whose arguments are redacted once.
+func made(call bool) func(context.Context) (*side, error) {
+	return func(context.Context) (*side, error) {
+		redactor, err := newRedactor()
+		if err != nil {
+			return nil, err
+		}
+		before, after, line := intent(), intent(), auditline.New()
+		ended(after)
+		return &side{do: func(n int) error {
+			for range n {
+				before.Args = redactor.Args(json.RawMessage(arguments), declared, true)
+				lines := len(line(before))
+				if call {
+					after.Args = before.Args
+					lines = min(lines, len(line(after)))
+				}
+				if lines == 0 {
+					return errors.New("there is no line")
+				}
+			}
+			return nil
+		}, close: nothing}, nil
 	}
-	e, line := intent(), auditline.New()
-	return &side{do: func(n int) error {
-		for range n {
+}
+
+// encoded is slog writing the members of the same events, in the same groups, to nowhere:
+// arguments have been redacted before, the records are made, and the checksum is left out.
+func encoded(call bool) func(context.Context) (*side, error) {
+	return func(ctx context.Context) (*side, error) {
+		redactor, err := newRedactor()
+		if err != nil {
+			return nil, err
+		}
+		events := []*audit.Event{intent()}
+		if call {
+			events = append(events, intent())
+			ended(events[1])
+		}
+		var records []slog.Record
+		line := auditline.New()
+		for _, e := range events {
 			e.Args = redactor.Args(json.RawMessage(arguments), declared, true)
-			if len(line(e)) == 0 {
-				return errors.New("there is no line")
+			if err := json.Unmarshal(line(e), e); err != nil { // which the log gave a number and an ID
+				return nil, err
 			}
+			r := slog.NewRecord(e.Time, slog.LevelInfo, "audit", 0)
+			r.AddAttrs(attributes(e)...)
+			records = append(records, r)
 		}
-		return nil
-	}, close: nothing}, nil
+		h := slog.NewJSONHandler(io.Discard, nil)
+		return &side{do: func(n int) error {
+			for range n {
+				for _, r := range records {
+					if err := h.Handle(ctx, r); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, close: nothing}, nil
+	}
 }
 
-// encoded is slog writing the same members, in the same groups, to nowhere: what is
-// redacted is so before, and the checksum is left out.
-func encoded(context.Context) (*side, error) {
-	redactor, err := newRedactor()
-	if err != nil {
-		return nil, err
-	}
-	e := intent()
-	e.Args = redactor.Args(json.RawMessage(arguments), declared, true)
-	var members struct {
-		ID  string `json:"id"`
-		Seq int    `json:"seq"`
-	}
-	line := auditline.New()(e)
-	if err := json.Unmarshal(line, &members); err != nil {
-		return nil, err
-	}
-	h, ctx := slog.NewJSONHandler(io.Discard, nil), context.Background()
-	r := slog.NewRecord(time.Now(), slog.LevelInfo, "audit", 0)
-	r.AddAttrs(append([]slog.Attr{slog.Int("v", 2), slog.String("id", members.ID), slog.Int("seq", members.Seq)}, attributes(e)...)...)
-	return &side{do: func(n int) error {
-		for range n {
-			if err := h.Handle(ctx, r); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, close: nothing}, nil
-}
-
-// attributes are the members of an event that intent and its arguments have.
+// attributes are the members of events as intent and ended make them.
 func attributes(e *audit.Event) []slog.Attr {
 	var fields []any
 	for _, f := range e.Args.Fields {
@@ -98,7 +119,8 @@ func attributes(e *audit.Event) []slog.Attr {
 			fields = append(fields, slog.Group(f.Name, slog.String("hmac", f.HMAC), slog.Int("len", f.Len)))
 		}
 	}
-	return []slog.Attr{
+	all := []slog.Attr{
+		slog.Int("v", e.Version), slog.String("id", e.ID), slog.Uint64("seq", e.Seq),
 		slog.Group("server", slog.String("name", e.Server.Name), slog.String("version", e.Server.Version), slog.String("instance", e.Server.Instance)),
 		slog.String("phase", string(e.Phase)), slog.String("call", e.Call),
 		slog.Group("caller", slog.String("id", e.Caller.ID), slog.String("issuer", e.Caller.Issuer), slog.String("subject", e.Caller.Subject),
@@ -108,6 +130,10 @@ func attributes(e *audit.Event) []slog.Attr {
 		slog.Group("args", slog.String("digest", e.Args.Digest), slog.Int("bytes", e.Args.Bytes), slog.Group("fields", fields...)),
 		slog.Group("decision", slog.String("effect", string(e.Decision.Effect)), slog.String("by", e.Decision.By), slog.String("rule", e.Decision.Rule)),
 	}
+	if e.Phase == audit.PhaseOutcome {
+		all = append(all, slog.Group("outcome", slog.String("status", string(e.Outcome.Status)), slog.Int("bytes", e.Outcome.Bytes)), slog.Int64("duration_us", e.Duration.Microseconds()))
+	}
+	return all
 }
 
 func nothing() error { return nil }
