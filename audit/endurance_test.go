@@ -92,7 +92,7 @@ func newEndurance(t *testing.T, d disk) *endurance {
 		}
 	}))
 	t.Cleanup(elsewhere.Close)
-	nowhere := slog.NewJSONHandler(io.Discard, nil)
+	nowhere := slog.NewJSONHandler(io.Discard, nil) //nolint:sloglint // slog.DiscardHandler is given nothing: it is not enabled
 	var err error
 	e.log, err = openOn(d, e.dir, &Options{
 		SegmentBytes: small,

@@ -18,8 +18,14 @@ import (
 
 // declared are the rules of the reference arguments, as safetool derives them.
 var declared = audit.Rules{
-	{Name: "query"}, {Name: "kind", Rule: audit.RuleClosed}, {Name: "limit"}, {Name: "page"},
-	{Name: "score"}, {Name: "strict"}, {Name: "tags"}, {Name: "country"},
+	{Name: "query"},
+	{Name: "kind", Rule: audit.RuleClosed},
+	{Name: "limit"},
+	{Name: "page"},
+	{Name: "score"},
+	{Name: "strict"},
+	{Name: "tags"},
+	{Name: "country"},
 }
 
 func newRedactor() (*audit.Redactor, error) { return audit.NewRedactor(bytes.Repeat([]byte{1}, 32)) }
@@ -92,7 +98,7 @@ func encoded(call bool) func(context.Context) (*side, error) {
 			r.AddAttrs(attributes(e)...)
 			records = append(records, r)
 		}
-		h := slog.NewJSONHandler(io.Discard, nil)
+		h := slog.NewJSONHandler(io.Discard, nil) //nolint:sloglint // encoding is what is measured
 		return &side{do: func(n int) error {
 			for range n {
 				for _, r := range records {
