@@ -55,11 +55,11 @@ func made(call bool) func(context.Context) (*side, error) {
 		if err != nil {
 			return nil, err
 		}
-		before, after, line := intent(), intent(), auditline.New()
+		before, after, line, raw := intent(), intent(), auditline.New(), json.RawMessage(arguments)
 		ended(after)
 		return &side{do: func(n int) error {
 			for range n {
-				before.Args = redactor.Args(json.RawMessage(arguments), declared, true)
+				before.Args = redactor.Args(raw, declared, true)
 				lines := len(line(before))
 				if call {
 					after.Args = before.Args
