@@ -149,7 +149,9 @@ func (enc *encoder) fields(fields []Field) {
 	}
 	enc.open("fields")
 	for i := range fields {
-		enc.open(fields[i].Name)
+		enc.separate()
+		enc.b = append(appendString(enc.b, fields[i].Name, maxText), ":{"...) // the author's own name
+		enc.comma = false
 		enc.field(&fields[i])
 		enc.close()
 	}
@@ -222,12 +224,18 @@ func (enc *encoder) lists(e *Event) {
 	}
 }
 
+// name begins a member of the form, whose names need no escapes. Those of arguments are
+// somebody else's and do not pass here.
 func (enc *encoder) name(name string) {
+	enc.separate()
+	enc.b = append(append(append(enc.b, '"'), name...), `":`...)
+}
+
+func (enc *encoder) separate() {
 	if enc.comma {
 		enc.b = append(enc.b, ',')
 	}
 	enc.comma = true
-	enc.b = append(appendString(enc.b, name, maxText), ':')
 }
 
 func (enc *encoder) open(name string) {

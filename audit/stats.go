@@ -6,6 +6,7 @@ import "sync"
 type Stats struct {
 	Events        uint64        // recorded
 	Lost          uint64        // Buffered events that could not be written
+	Syncs         uint64        // writes of events and of checkpoints, each of which was synced: a batch is one
 	Covered       uint64        // events of the log, of this run and those before, that a checkpoint covers
 	Checkpoint    string        // the last one that was signed, to keep elsewhere; empty before the first
 	MirrorFailed  uint64        // of all mirrors together
@@ -34,6 +35,12 @@ func (c *counters) lost() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Lost++
+}
+
+func (c *counters) synced() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Syncs++
 }
 
 // signed notes a checkpoint.

@@ -73,9 +73,13 @@ func appendString(b []byte, s string, most int) []byte {
 		}
 		s = s[:most]
 	}
+	i := plainUntil(s)
+	if i == len(s) && !cut {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	b = append(b, '"')
 	from := 0
-	for i := 0; i < len(s); {
+	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
@@ -106,6 +110,37 @@ func appendString(b []byte, s string, most int) []byte {
 		b = append(b, "…"...)
 	}
 	return append(b, '"')
+}
+
+// plainUntil is how much of the beginning of s surely is ASCII that stands for itself in a
+// JSON string, looked at eight bytes at a time.
+func plainUntil(s string) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	special := func(x uint64) bool { // each term has a high bit only from the first such byte on
+		quote, slash := x^ones*'"', x^ones*'\\'
+		return (x|(x-ones*' ')|(x+ones)|(quote-ones)|(slash-ones))&high != 0
+	}
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if special(word(s[i : i+8])) {
+			return i
+		}
+	}
+	if i > 0 && !special(word(s[len(s)-8:])) {
+		return len(s)
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return i
+		}
+	}
+	return i
+}
+
+// word is eight bytes as a number. The compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func appendEscape(b []byte, c byte) []byte {

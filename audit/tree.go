@@ -22,19 +22,22 @@ type tree struct {
 	size uint64
 	edge []root
 	leaf hash.Hash
+	sum  []byte                            // of a leaf; of its own, or it would be allocated for each
 	full func(level int, n uint64, h root) // if set, is given the root of every full tree: the n-th of 2 to the level leaves
 }
+
+var leafPrefix = []byte{0}
 
 // add adds a line, without its end.
 func (t *tree) add(line []byte) root {
 	if t.leaf == nil {
 		t.leaf = sha256.New()
 	}
-	var h root
 	t.leaf.Reset()
-	t.leaf.Write([]byte{0})
+	t.leaf.Write(leafPrefix)
 	t.leaf.Write(line)
-	t.leaf.Sum(h[:0])
+	t.sum = t.leaf.Sum(t.sum[:0])
+	h := root(t.sum)
 	t.grow(h)
 	return h
 }

@@ -48,7 +48,8 @@ type writer struct {
 	begun  time.Time // the last segment
 	broken error     // why the last segment was sealed, until the next one is there
 	buf    []byte
-	ends   []int // of the lines in buf
+	ends   []int  // of the lines in buf
+	ids    []byte // of a batch, as they are drawn
 
 	reserve reserve
 }
@@ -129,24 +130,30 @@ func (w *writer) commit(batch []*entry) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
-	ids := make([]byte, 16*len(batch))
-	rand.Read(ids)
+	w.lay(batch)
+	if err := w.lines.write(w.buf); err != nil {
+		w.seal(err)
+		return err
+	}
+	w.stats.synced()
+	return nil
+}
+
+// lay makes lines of a batch of events' bodies, in buf.
+func (w *writer) lay(batch []*entry) {
+	w.ids = append(w.ids[:0], make([]byte, 16*len(batch))...)
+	rand.Read(w.ids)
 	var id [idSize]byte
 	now := w.now()
 	w.buf, w.ends = w.buf[:0], w.ends[:0]
 	for i, e := range batch {
-		idText.Encode(id[:], ids[16*i:16*(i+1)])
+		idText.Encode(id[:], w.ids[16*i:16*(i+1)])
 		from := len(w.buf)
 		w.buf = appendHead(w.buf, version, string(id[:]), w.tree.size+uint64(i)+1, now)
 		w.buf = appendSum(append(w.buf, e.body...), from)
 		w.buf = append(w.buf, '\n')
 		w.ends = append(w.ends, len(w.buf))
 	}
-	if err := w.lines.write(w.buf); err != nil {
-		w.seal(err)
-		return err
-	}
-	return nil
 }
 
 // ready sees that there is a segment to write to.
@@ -294,6 +301,7 @@ func (w *writer) checkpoint(begins bool) error {
 	if err := w.notes.write(signed); err != nil {
 		return err
 	}
+	w.stats.synced()
 	w.previous, w.covered = hashOfNote(signed), w.tree.size
 	w.signed(c.size, signed)
 	return nil

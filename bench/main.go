@@ -8,8 +8,8 @@
 // slices of work of some tens of milliseconds, in an order that changes from round to
 // round, and of the rounds' ratios the median. The time is that of the processor, of
 // the whole process, so that what the garbage collector does afterwards counts and
-// what the machine's other users do does not. The rows that begin with wall/ are
-// there to be known and have no goal.
+// what the machine's other users do does not. The rows of p50 and p99 are by the clock,
+// and there to be known: they have no goal.
 package main
 
 import (

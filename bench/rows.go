@@ -31,6 +31,20 @@ var comparisons = []*comparison{
 	// against SHA-256 over the same bytes.
 	processor("secrets/scan5000", 1.3, scanning(5000), scanning(100)),
 	processor("secrets/scansha", 6, scanning(5000), hashing),
+	// What the log makes of an event before it is written, arguments redacted and the leaf
+	// hashed, against slog's JSON handler writing the same members to nowhere; and how often
+	// that allocates, against twice.
+	processor("audit/event", 1.0, made(false), encoded(false)),
+	allocations("audit/event/allocs", 2, made(false)),
+	// The same of the two events of a call, whose arguments are redacted once.
+	processor("audit/call", 0, made(true), encoded(true)),
+	// Recording on disk: group commit against a sync for each event, by the clock. From 256
+	// writers at once a sync has at least 100 events.
+	recorded(1),
+	recorded(16),
+	recorded(most),
+	// Verifying a log, its files read, against SHA-256 over its lines in memory.
+	processor("audit/verify", 6, verified, hashed),
 	// By the clock, with the log on disk that a server has by default.
 	wall("wall/durable", durable, theirs(typed, (*rig).throughClient)),
 }
