@@ -184,6 +184,8 @@ func (c *crashable) survives(t *testing.T, random *rand.Rand) error {
 	}
 	if r, err := Verify(dir, nil); err != nil || r.Bad != nil {
 		return errors.Join(errors.New("it does not verify"), err, fmt.Errorf("%v", r.Bad)) //nolint:errorlint // nil, maybe
+	} else if r.Unfinished > 0 {
+		return fmt.Errorf("%d calls have begun, and nothing says what became of them", r.Unfinished)
 	}
 	return nil
 }

@@ -49,8 +49,10 @@ var ErrClosed = errors.New("audit: the log is closed")
 // Open opens the log in dir, making the directory (0700) and the log where there is
 // none. What a killed process left is put in order: what was torn at the very end, beyond
 // the last checkpoint, is removed, calls that began and never ended get an event of the phase
-// orphaned, as far back as two full segments go, and notices say so. Anything else that is wrong in the last segments is
-// an error that names the line: the log is not written on top of it. Close it.
+// orphaned, and notices say so. It reads as much as two full segments hold: calls that began
+// before are named there again, up to 1,024 of them in each segment. Anything else that is
+// wrong in what it reads is an error that names the line: the log is not written on top of
+// it. Close it.
 func Open(dir string, o *Options) (*Log, error) { return openOn(osDisk{}, dir, o) }
 
 func openOn(d disk, dir string, o *Options) (_ *Log, err error) {

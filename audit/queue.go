@@ -17,6 +17,7 @@ const (
 type entry struct {
 	body  []byte
 	phase Phase
+	call  string
 	state atomic.Int32
 	done  chan error
 }
@@ -36,7 +37,7 @@ func (l *Log) newEntry(e *Event) *entry {
 	if !ok {
 		n = &entry{done: make(chan error, 1)}
 	}
-	n.body, n.phase = appendBody(n.body[:0], e), e.Phase
+	n.body, n.phase, n.call = appendBody(n.body[:0], e), e.Phase, e.Call
 	n.state.Store(entryWaiting)
 	return n
 }
@@ -45,6 +46,7 @@ func (l *Log) free(n *entry) {
 	if cap(n.body) > 64<<10 {
 		n.body = nil
 	}
+	n.call = ""
 	l.entries.Put(n)
 }
 

@@ -29,7 +29,7 @@ func (l *Log) recover() error {
 		return err
 	}
 	if len(segments) == 0 {
-		l.origin = newOrigin()
+		l.origin, l.running = newOrigin(), newRunning()
 		return l.unbegun(&reader{dir: l.dir, verifier: l.verifier}, 1)
 	}
 	if !exists(notesPath(l.dir, segments[0].number)) && startsOld(segments[0].path) {
@@ -40,7 +40,8 @@ func (l *Log) recover() error {
 		return err
 	}
 	begun := newUnfinished()
-	r := &reader{dir: l.dir, verifier: l.verifier, see: func(e *Event) error { begun.see(e); return nil }}
+	r := &reader{dir: l.dir, verifier: l.verifier}
+	r.see = func(e *Event) error { begun.see(e, r.number); return nil }
 	torn := 0
 	for _, s := range segments[from:] {
 		if torn > 0 {
@@ -52,6 +53,7 @@ func (l *Log) recover() error {
 	}
 	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number
 	l.origin, l.before = r.origin, r.before
+	l.running = begun.running()
 	last := *r
 	if err := l.unbegun(&last, r.number+1); err != nil {
 		return err
@@ -247,51 +249,32 @@ func withoutGaps(segments []segmentFile) error {
 	return nil
 }
 
-// lookBack says from which segment on the log is read: two full ones hold every call that
-// may still have been running but one that took longer than they did to fill, however many
-// small ones trouble has left since.
+// lookBack says from which segment on the log is read: as much as two full ones hold, and the
+// last three with anything in them, of which the newest may be torn. A call that may still
+// have been running is named there, be it again.
 func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
-	for from, size := len(segments)-1, int64(0); ; from-- {
+	for from, size, filled := len(segments)-1, int64(0), 0; ; from-- {
 		info, err := os.Stat(segments[from].path)
 		if err != nil {
 			return 0, fmt.Errorf("audit: %w", err)
 		}
-		size += info.Size()
-		if from == 0 || size >= 2*l.most {
+		if size += info.Size(); info.Size() > 0 {
+			filled++
+		}
+		if from == 0 || (size >= 2*l.most && filled >= 3) {
 			return from, nil
 		}
-	}
-}
-
-// unfinished are the calls that have begun and not ended.
-type unfinished struct {
-	calls map[string]*Event
-	order []string
-}
-
-func newUnfinished() *unfinished { return &unfinished{calls: map[string]*Event{}} }
-
-func (u *unfinished) see(e *Event) {
-	switch e.Phase {
-	case PhaseIntent:
-		if len(u.calls) < maxOrphans {
-			if u.calls[e.Call] == nil {
-				u.order = append(u.order, e.Call)
-			}
-			u.calls[e.Call] = e
-		}
-	case PhaseOutcome, PhaseOrphaned:
-		delete(u.calls, e.Call)
 	}
 }
 
 // orphan records that calls of the process before have begun and never ended.
 func (l *Log) orphan(begun *unfinished) error {
 	for _, call := range begun.order {
-		e := begun.calls[call]
-		if e == nil {
+		b, open := begun.calls[call]
+		if !open {
 			continue
 		}
+		e := b.event
 		delete(begun.calls, call)
 		err := l.record(&Event{
 			Phase: PhaseOrphaned, Call: e.Call, Server: e.Server, Caller: e.Caller, MCP: e.MCP, Trace: e.Trace,

@@ -49,6 +49,7 @@ type writer struct {
 	ends   []int // of the lines in buf
 
 	reserve reserve
+	running running
 }
 
 // What the checkpoints were before a segment was begun.
@@ -127,6 +128,11 @@ func (w *writer) commit(batch []*entry) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
+	return w.put(batch)
+}
+
+// put writes a batch to the open segment.
+func (w *writer) put(batch []*entry) error {
 	ids := make([]byte, 16*len(batch))
 	rand.Read(ids)
 	var id [idSize]byte
@@ -144,6 +150,7 @@ func (w *writer) commit(batch []*entry) error {
 		w.seal(err)
 		return err
 	}
+	w.follow(batch)
 	return nil
 }
 
@@ -185,7 +192,7 @@ func (w *writer) settle() {
 
 // record commits one event of the log's own.
 func (w *writer) record(e *Event) error {
-	if err := w.commit([]*entry{{body: appendBody(nil, e)}}); err != nil {
+	if err := w.commit([]*entry{{body: appendBody(nil, e), phase: e.Phase, call: e.Call}}); err != nil {
 		return err
 	}
 	w.settle()
@@ -249,6 +256,9 @@ func (w *writer) begin() error {
 	w.before = before{w.previous, w.covered}
 	if err := w.create(); err != nil {
 		w.seal(err)
+		return err
+	}
+	if err := w.carry(); err != nil {
 		return err
 	}
 	was := w.broken
