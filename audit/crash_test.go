@@ -103,6 +103,8 @@ func (c *crashable) take(s step) {
 	case "sync":
 		f := c.now[s.path]
 		f.durable, f.pending = f.with(f.pending), nil
+	case "lost": // the kernel gave up writing it, and takes it for written
+		c.now[s.path].pending = nil
 	case "mkdir":
 		c.named = false
 	case "syncDir":

@@ -228,11 +228,9 @@ func (l *Log) commitAll(batch []*entry) {
 		return
 	}
 	err := l.commit(batch)
+	l.found(err)
 	if err != nil {
-		l.stats.unhealthy(err)
 		err = fmt.Errorf("audit: not recorded: %w", err)
-	} else if !l.full() {
-		l.stats.healthy()
 	}
 	for i, n := range batch {
 		n.done <- err
@@ -291,12 +289,21 @@ func (l *Log) tick() {
 	if err == nil {
 		err = l.refill()
 	}
-	if err != nil {
+	l.found(err)
+	l.schedule()
+}
+
+// found says whether the log is well, after what it did. It is not while the disk is full,
+// be it that it was found full by a checkpoint, and the event had room.
+func (l *Log) found(err error) {
+	switch {
+	case err != nil:
 		l.stats.unhealthy(err)
-	} else {
+	case l.full():
+		l.stats.unhealthy(ErrDiskFull)
+	default:
 		l.stats.healthy()
 	}
-	l.schedule()
 }
 
 // makeDir makes the directory of a log, or refuses one in which others could put what
