@@ -227,7 +227,13 @@ func (l *Log) commitAll(batch []*entry) {
 	if len(batch) == 0 {
 		return
 	}
+	reserved := l.reserve.kept
 	err := l.commit(batch)
+	if isFull(err) && reserved && !l.reserve.kept { // what has happened has room now
+		if batch = l.mayBegin(batch); len(batch) > 0 {
+			err = l.commit(batch)
+		}
+	}
 	l.found(err)
 	if err != nil {
 		err = fmt.Errorf("audit: not recorded: %w", err)
