@@ -123,7 +123,7 @@ func TestAFullDiskBeginsNothingAndRecordsWhatHasHappened(t *testing.T) {
 				said = e.Decision.Reason
 			}
 		}
-		if n != taken || !strings.Contains(said, "20 calls were refused") {
+		if n != taken || !strings.Contains(said, "21 calls were refused") { // the one that found it full, too
 			t.Errorf("%d of %d intents; %q", n, taken, said)
 		}
 		if info, err := os.Stat(filepath.Join(dir, reserveFile)); err != nil || info.Size() != 20<<10 {
@@ -164,6 +164,41 @@ func TestALogOpensOnAFullDisk(t *testing.T) {
 		}
 	})
 	if r, err := Verify(dir, nil); err != nil || r.Bad != nil || r.Phases[PhaseOrphaned] != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Whoever finds the disk full with what has happened is the first to use the reserve; an
+// intent in the same batch is refused.
+func TestWhatFindsTheDiskFullIsRecordedIfItHasHappened(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d := &smallDisk{dir: dir}
+		d.room.Store(1 << 20)
+		l, err := openOn(d, dir, &Options{reserve: 20 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Record(t.Context(), &Event{Phase: PhaseIntent, Call: "c"}); err != nil {
+			t.Fatal(err)
+		}
+		d.room.Add(10 - d.left()) // no event has room
+		outcome, intent := l.newEntry(&Event{Phase: PhaseOutcome, Call: "c"}), l.newEntry(&Event{Phase: PhaseIntent, Call: "d"})
+		l.queue <- intent
+		l.queue <- outcome
+		if err := <-outcome.done; err != nil {
+			t.Errorf("the outcome: %v", err)
+		}
+		if err := <-intent.done; !errors.Is(err, ErrDiskFull) || l.Healthy() == nil {
+			t.Errorf("the intent: %v; the log says %v", err, l.Healthy())
+		}
+		d.room.Store(1 << 20)
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if r, err := Verify(dir, nil); err != nil || r.Bad != nil || r.Phases[PhaseIntent] != 1 || r.Phases[PhaseOutcome] != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

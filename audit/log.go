@@ -54,8 +54,10 @@ var ErrClosed = errors.New("audit: the log is closed")
 // Open opens the log in dir, making the directory (0700) and the log where there is
 // none. What a killed process left is put in order: what was torn at the very end, beyond
 // the last checkpoint, is removed, calls that began and never ended get an event of the phase
-// orphaned, as far back as two full segments go, and notices say so. Anything else that is wrong in the last segments is
-// an error that names the line: the log is not written on top of it. Close it.
+// orphaned, and notices say so. It reads as much as two full segments hold: calls that began
+// before are named there again, up to 1,024 of them in each segment. Anything else that is
+// wrong in what it reads is an error that names the line: the log is not written on top of
+// it. Close it.
 func Open(dir string, o *Options) (*Log, error) { return openOn(osDisk{}, dir, o) }
 
 func openOn(d disk, dir string, o *Options) (_ *Log, err error) {
@@ -204,12 +206,16 @@ func (l *Log) commitAll(batch []*entry) {
 	if len(batch) == 0 {
 		return
 	}
+	reserved := l.reserve.kept
 	err := l.commit(batch)
+	if isFull(err) && reserved && !l.reserve.kept { // what has happened has room now
+		if batch = l.mayBegin(batch); len(batch) > 0 {
+			err = l.commit(batch)
+		}
+	}
+	l.found(err)
 	if err != nil {
-		l.stats.unhealthy(err)
 		err = fmt.Errorf("audit: not recorded: %w", err)
-	} else if !l.full() {
-		l.stats.healthy()
 	}
 	for i, n := range batch {
 		l.answer(n, err)
@@ -271,12 +277,21 @@ func (l *Log) tick() {
 	if err == nil {
 		err = l.confess()
 	}
-	if err != nil {
+	l.found(err)
+	l.schedule()
+}
+
+// found says whether the log is well, after what it did. It is not while the disk is full,
+// be it that it was found full by a checkpoint, and the event had room.
+func (l *Log) found(err error) {
+	switch {
+	case err != nil:
 		l.stats.unhealthy(err)
-	} else {
+	case l.full():
+		l.stats.unhealthy(ErrDiskFull)
+	default:
 		l.stats.healthy()
 	}
-	l.schedule()
 }
 
 // makeDir makes the directory of a log, or refuses one in which others could put what

@@ -19,6 +19,7 @@ const (
 type entry struct {
 	body     []byte
 	phase    Phase
+	call     string
 	buffered bool // nobody waits for it: the writer frees it
 	state    atomic.Int32
 	done     chan error
@@ -39,7 +40,7 @@ func (l *Log) newEntry(e *Event) *entry {
 	if !ok {
 		n = &entry{done: make(chan error, 1)}
 	}
-	n.body, n.phase, n.buffered = appendBody(n.body[:0], e), e.Phase, e.Buffered
+	n.body, n.phase, n.call, n.buffered = appendBody(n.body[:0], e), e.Phase, e.Call, e.Buffered
 	n.state.Store(entryWaiting)
 	return n
 }
@@ -48,6 +49,7 @@ func (l *Log) free(n *entry) {
 	if cap(n.body) > 64<<10 {
 		n.body = nil
 	}
+	n.call = ""
 	l.entries.Put(n)
 }
 

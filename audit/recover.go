@@ -31,7 +31,7 @@ func (l *Log) recover() error {
 		return err
 	}
 	if len(segments) == 0 {
-		l.origin, l.former = newOrigin(), nil
+		l.origin, l.former, l.running = newOrigin(), nil, newRunning()
 		return l.unbegun(&reader{dir: l.dir, trust: trusting(l.verifier)}, 1)
 	}
 	if !exists(notesPath(l.dir, segments[0].number)) && startsOld(segments[0].path) {
@@ -57,36 +57,13 @@ func (l *Log) recover() error {
 	l.former = nil
 	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number
 	l.origin, l.before = r.origin, r.before
+	l.running = begun.running()
 	last := *r
 	if err := l.unbegun(&last, r.number+1); err != nil {
 		return err
 	}
-	l.begun = r.since
-	notesTorn := r.notes.torn()
-	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
-	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}
-	kept := ""
-	if torn > 0 {
-		if kept, err = l.keepTorn(); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-	}
-	if err := l.goOn(r.coveredAt); err != nil {
+	if err := l.mend(r, torn); err != nil {
 		return fmt.Errorf("audit: %w", err)
-	}
-	if torn > 0 {
-		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes that were not whole were removed from the end of segment %d, behind event %d, of which the last checkpoint covers %d; they are in the file %s", torn, r.number, r.tree.size, r.covered, kept),
-		}}); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-	}
-	if notesTorn > 0 {
-		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
-			By: "log", Rule: "torn_checkpoint", Reason: fmt.Sprintf("%d bytes of a checkpoint that was not whole were removed from the end of segment %d; the one before covers event %d", notesTorn, r.number, r.covered),
-		}}); err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
 	}
 	if next != l.signer {
 		if err := l.goOnTo(next); err != nil {
@@ -99,9 +76,43 @@ func (l *Log) recover() error {
 	return l.orphan(begun)
 }
 
+// mend cuts off what is torn, opens the last segment to go on in it, and says so.
+func (l *Log) mend(r *reader, torn int) error {
+	l.begun = r.since
+	notesTorn := r.notes.torn()
+	l.lines = tape{path: r.path, size: r.at, beyond: torn > 0}
+	l.notes = tape{path: r.notes.path, size: r.notes.at, beyond: notesTorn > 0}
+	var kept string
+	if torn > 0 {
+		var err error
+		if kept, err = l.keepTorn(); err != nil {
+			return err
+		}
+	}
+	if err := l.goOn(r.coveredAt); err != nil {
+		return err
+	}
+	if torn > 0 {
+		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "torn_line", Reason: fmt.Sprintf("%d bytes that were not whole were removed from the end of segment %d, behind event %d, of which the last checkpoint covers %d; they are in the file %s", torn, r.number, r.tree.size, r.covered, kept),
+		}}); err != nil {
+			return err
+		}
+	}
+	if notesTorn > 0 {
+		if err := l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+			By: "log", Rule: "torn_checkpoint", Reason: fmt.Sprintf("%d bytes of a checkpoint that was not whole were removed from the end of segment %d; the one before covers event %d", notesTorn, r.number, r.covered),
+		}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // reread reads segments to the end of the log, and says how many bytes a crash has torn there.
 func (l *Log) reread(segments []segmentFile, begun *unfinished, verifier note.Verifier) (r *reader, torn int, err error) {
-	r = &reader{dir: l.dir, trust: trusting(verifier), see: func(e *Event) error { begun.see(e); return nil }}
+	r = &reader{dir: l.dir, trust: trusting(verifier)}
+	r.see = func(e *Event) error { begun.see(e, r.number); return nil }
 	for _, s := range segments {
 		if torn > 0 {
 			return nil, 0, notLeft(r.bad(errTorn))
@@ -283,55 +294,32 @@ func withoutGaps(segments []segmentFile) error {
 	return nil
 }
 
-// lookBack says from which segment on the log is read: two full ones hold every call that
-// may still have been running but one that took longer than they did to fill, however many
-// small ones trouble has left since.
+// lookBack says from which segment on the log is read: as much as two full ones hold, and the
+// last three with anything in them, of which the newest may be torn. A call that may still
+// have been running is named there, be it again.
 func (l *Log) lookBack(segments []segmentFile) (from int, err error) {
-	for from, size := len(segments)-1, int64(0); ; from-- {
+	for from, size, filled := len(segments)-1, int64(0), 0; ; from-- {
 		info, err := os.Stat(segments[from].path)
 		if err != nil {
 			return 0, fmt.Errorf("audit: %w", err)
 		}
-		size += info.Size()
-		if from == 0 || size >= 2*l.most {
+		if size += info.Size(); info.Size() > 0 {
+			filled++
+		}
+		if from == 0 || (size >= 2*l.most && filled >= 3) {
 			return from, nil
 		}
-	}
-}
-
-// unfinished are the calls that have begun and not ended.
-type unfinished struct {
-	calls map[string]*Event
-	order []string
-	key   string // of the last event that has HMACs
-}
-
-func newUnfinished() *unfinished { return &unfinished{calls: map[string]*Event{}} }
-
-func (u *unfinished) see(e *Event) {
-	if e.Key != "" {
-		u.key = e.Key
-	}
-	switch e.Phase {
-	case PhaseIntent:
-		if len(u.calls) < maxOrphans {
-			if u.calls[e.Call] == nil {
-				u.order = append(u.order, e.Call)
-			}
-			u.calls[e.Call] = e
-		}
-	case PhaseOutcome, PhaseOrphaned:
-		delete(u.calls, e.Call)
 	}
 }
 
 // orphan records that calls of the process before have begun and never ended.
 func (l *Log) orphan(begun *unfinished) error {
 	for _, call := range begun.order {
-		e := begun.calls[call]
-		if e == nil {
+		b, open := begun.calls[call]
+		if !open {
 			continue
 		}
+		e := b.event
 		delete(begun.calls, call)
 		err := l.record(&Event{
 			Phase: PhaseOrphaned, Call: e.Call, Server: e.Server, Caller: e.Caller, MCP: e.MCP, Trace: e.Trace,

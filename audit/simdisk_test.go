@@ -13,7 +13,7 @@ import (
 
 // A step is something that was done to the disk, or an event that was acknowledged.
 type step struct {
-	kind string // create, write, sync, cut, remove, rename, mkdir, syncDir, ack
+	kind string // create, write, sync, lost, cut, remove, rename, mkdir, syncDir, ack
 	path string
 	to   string // rename
 	data []byte // write

@@ -52,6 +52,7 @@ type writer struct {
 	ids    []byte // of a batch, as they are drawn
 
 	reserve reserve
+	running running
 }
 
 // What the checkpoints were before a segment was begun.
@@ -130,12 +131,18 @@ func (w *writer) commit(batch []*entry) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
+	return w.put(batch)
+}
+
+// put writes a batch to the open segment.
+func (w *writer) put(batch []*entry) error {
 	w.lay(batch)
 	if err := w.lines.write(w.buf); err != nil {
 		w.seal(err)
 		return err
 	}
 	w.stats.synced()
+	w.follow(batch)
 	return nil
 }
 
@@ -194,7 +201,7 @@ func (w *writer) settle() {
 
 // record commits one event of the log's own.
 func (w *writer) record(e *Event) error {
-	if err := w.commit([]*entry{{body: appendBody(nil, e)}}); err != nil {
+	if err := w.commit([]*entry{{body: appendBody(nil, e), phase: e.Phase, call: e.Call}}); err != nil {
 		return err
 	}
 	w.settle()
@@ -258,6 +265,9 @@ func (w *writer) begin() error {
 	w.before = before{w.previous, w.covered}
 	if err := w.create(); err != nil {
 		w.seal(err)
+		return err
+	}
+	if err := w.carry(); err != nil {
 		return err
 	}
 	was := w.broken

@@ -120,7 +120,7 @@ func attributes(e *audit.Event) []slog.Attr {
 		switch {
 		case string(f.Clear) == "true":
 			fields = append(fields, slog.Group(f.Name, slog.Bool("clear", true)))
-		case f.Clear != nil:
+		case f.Clear != "":
 			fields = append(fields, slog.Group(f.Name, slog.String("clear", string(bytes.Trim(f.Clear, `"`)))))
 		default:
 			fields = append(fields, slog.Group(f.Name, slog.String("hmac", f.HMAC), slog.Int("len", f.Len)))

@@ -1,6 +1,10 @@
 package report
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/safemcp/safemcp/audit/tally"
+)
 
 // Bars is a chart of horizontal bars, each under its label. Lengths across are parts
 // of the width of the page, and heights are pixels, so that text has the same size on
@@ -62,7 +66,7 @@ func barsOf(lines []*line, most uint64, none string) bars {
 			if n == 0 {
 				continue
 			}
-			row.Parts = append(row.Parts, part{class(c).String(), percent(before, most), percent(n, most)})
+			row.Parts = append(row.Parts, part{tally.Class(c).String(), percent(before, most), percent(n, most)})
 			before += n
 		}
 		b.Rows = append(b.Rows, row)
@@ -73,17 +77,17 @@ func barsOf(lines []*line, most uint64, none string) bars {
 // atLeast is the number of a line, which may be too low where the line came late.
 func atLeast(l *line) string {
 	if l.late {
-		return "≥ " + grouped(l.counts.all())
+		return "≥ " + grouped(l.counts.All())
 	}
-	return grouped(l.counts.all())
+	return grouped(l.counts.All())
 }
 
 // ended says in words how calls ended: "12 answered, 1 refused".
-func ended(c counts) string {
+func ended(c tally.Counts) string {
 	s := ""
 	for k, n := range c {
 		if n > 0 {
-			s = joined(s, grouped(n)+" "+class(k).String())
+			s = joined(s, grouped(n)+" "+tally.Class(k).String())
 		}
 	}
 	if s == "" {

@@ -127,7 +127,7 @@ func TestABrowserShowsThePageInLightAndDarkAndOnAPhone(t *testing.T) {
 		s.fits(t)
 		for _, want := range []string{
 			"No fault was found in the log", "What cannot be known", limits[0], limits[1],
-			"Calls over time", "33 tool errors", "Refusals by reason", "Slowest tools", "135 ms", "Who called what", "anna@example.com", "tenant finance",
+			"Calls over time", "33 tool errors", "Refusals by reason", "Slowest tools", "139 ms", "Who called what", "anna@example.com", "tenant finance",
 			"State of the log", found.Checkpoint, "secrets of the binding weather/share were redacted", "The scope documents:write is needed.",
 		} {
 			if !strings.Contains(s.Text, want) {

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // Columns is a chart of columns over time.
@@ -50,7 +52,7 @@ func columnsOf(t *timeline) columns {
 	var top uint64
 	for i := range n {
 		_, c := t.at(i)
-		top = max(top, c.all())
+		top = max(top, c.All())
 	}
 	step := stepOf(top)
 	scale := float64(plotHeight) / float64(((top+step-1)/step)*step)
@@ -62,7 +64,7 @@ func columnsOf(t *timeline) columns {
 	g.Width = length(0.82 / float64(slots))
 	for i := range n {
 		at, c := t.at(i)
-		if c.all() == 0 {
+		if c.All() == 0 {
 			continue
 		}
 		g.Slots = append(g.Slots, columnAt(i, slots, scale, at, c, t.seconds()))
@@ -71,7 +73,7 @@ func columnsOf(t *timeline) columns {
 	return g
 }
 
-func columnAt(i, slots int, scale float64, at time.Time, c counts, seconds int64) column {
+func columnAt(i, slots int, scale float64, at time.Time, c tally.Counts, seconds int64) column {
 	col := column{X: length((float64(i) + 0.09) / float64(slots)), Title: slotText(at, seconds) + ": " + ended(c)}
 	y := float64(plotHeight)
 	for k, count := range c {
@@ -84,7 +86,7 @@ func columnAt(i, slots int, scale float64, at time.Time, c counts, seconds int64
 		if h > 4 && y > 0 {
 			gap = 1 // between the parts, so that they are told apart without their colours
 		}
-		col.Parts = append(col.Parts, segment{Class: class(k).String(), Y: pixels(y + gap), H: pixels(h - gap)})
+		col.Parts = append(col.Parts, segment{Class: tally.Class(k).String(), Y: pixels(y + gap), H: pixels(h - gap)})
 	}
 	return col
 }

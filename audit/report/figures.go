@@ -2,6 +2,7 @@ package report
 
 import (
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // How many names of each kind are kept. What one line of a caller holds is small; all
@@ -21,25 +22,25 @@ type figures struct {
 	unvouched int    // of them, after the first record that is wrong
 	ended     string // why reading ended before the log did
 
-	ends     counts
-	failures map[string]uint64
+	ends     tally.Counts
+	failures map[audit.Status]uint64
 	time     timeline
-	took     histogram // of everything that a handler did
-	tools    *tally
-	callers  *tally
-	reasons  *tally // of refusals
-	observed *tally // of what would have been refused and was let through
-	notices  *tally
-	servers  *tally
+	took     tally.Durations // of everything that a handler did
+	tools    *ranking
+	callers  *ranking
+	reasons  *ranking // of refusals
+	observed *ranking // of what would have been refused and was let through
+	notices  *ranking
+	servers  *ranking
 	floods   uint64 // records that stand for many refusals
 }
 
 func newFigures() *figures {
 	return &figures{
-		failures: map[string]uint64{},
-		tools:    newTally(keepTools), callers: newTally(keepCallers),
-		reasons: newTally(keepReasons), observed: newTally(keepReasons),
-		notices: newTally(keepNotices), servers: newTally(keepServers),
+		failures: map[audit.Status]uint64{},
+		tools:    newRanking(keepTools), callers: newRanking(keepCallers),
+		reasons: newRanking(keepReasons), observed: newRanking(keepReasons),
+		notices: newRanking(keepNotices), servers: newRanking(keepServers),
 	}
 }
 
@@ -50,13 +51,13 @@ func (f *figures) add(e *audit.Event, vouched bool) {
 		f.unvouched++
 	}
 	if e.Server.Name != "" {
-		f.servers.add(name{text: e.Server.Name, of: e.Server.Version}, answered)
+		f.servers.add(name{text: e.Server.Name, of: e.Server.Version}, tally.Answered)
 	}
 	if e.Phase == audit.PhaseNotice {
-		f.notices.add(name{text: e.Decision.By, of: e.Decision.Rule}, answered).said(e)
+		f.notices.add(name{text: e.Decision.By, of: e.Decision.Rule}, tally.Answered).said(e)
 		return
 	}
-	c, ended := classOf(e)
+	c, status, ended := tally.EndingOf(e)
 	if !ended {
 		return
 	}
@@ -64,45 +65,45 @@ func (f *figures) add(e *audit.Event, vouched bool) {
 	f.time.add(e.Time, c)
 	f.called(e, c)
 	switch c {
-	case refused:
+	case tally.Refused:
 		f.reasons.add(name{text: e.Decision.By, of: e.Decision.Rule}, c).said(e)
 		if e.Decision.By == "door" && e.Decision.Rule == "flood" {
 			f.floods++
 		}
-	case failed:
-		f.failures[failureOf(e)]++
+	case tally.Failed:
+		f.failures[status]++
 	}
-	if c != refused && e.Decision.Effect == audit.EffectObserve {
+	if c != tally.Refused && e.Decision.Effect == audit.EffectObserve {
 		f.observed.add(name{text: e.Decision.By, of: e.Decision.Rule}, c).said(e)
 	}
 }
 
 // called counts who called what, and how long it took.
-func (f *figures) called(e *audit.Event, c class) {
+func (f *figures) called(e *audit.Event, c tally.Class) {
 	what, handled := whatOf(e)
 	caller := f.callers.add(callerOf(e), c)
 	if caller.what == nil {
-		caller.what = newTally(keepWhat)
+		caller.what = newRanking(keepWhat)
 	}
 	caller.what.add(what, c)
 	if !handled {
 		return
 	}
 	tool := f.tools.add(what, c)
-	if e.Phase != audit.PhaseOutcome || c == refused || e.Duration <= 0 {
+	if e.Phase != audit.PhaseOutcome || c == tally.Refused || e.Duration <= 0 {
 		return
 	}
 	if tool.took == nil {
-		tool.took = new(histogram)
+		tool.took = new(tally.Durations)
 	}
-	tool.took.add(e.Duration)
-	f.took.add(e.Duration)
+	tool.took.Add(e.Duration)
+	f.took.Add(e.Duration)
 }
 
 // said keeps the reason of an event.
 func (l *line) said(e *audit.Event) {
 	switch reason := keptText(e.Decision.Reason); {
-	case l.counts.all() == 1:
+	case l.counts.All() == 1:
 		l.reason = reason
 	case l.reason != reason:
 		l.varies = true

@@ -6,16 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	words "github.com/safemcp/safemcp/internal/visible"
 )
 
-// grouped writes a number with its thousands apart: 1,234,567.
-func grouped(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// grouped writes a number with its thousands apart.
+func grouped(n uint64) string { return words.Number(n) }
 
 // brief writes a number for an axis: 950, 1.5k, 20k, 3M.
 func brief(n uint64) string {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 //go:embed page.html
@@ -89,19 +90,19 @@ func newPage(f *figures, found audit.Report, o *Options) *page {
 }
 
 func (p *page) tiles(f *figures, found audit.Report) {
-	n := f.ends.all()
+	n := f.ends.All()
 	calls := tile{Name: "Calls", Value: grouped(n), Note: counted(uint64(len(f.callers.ranks)), "caller", "callers") + ", " + counted(uint64(len(f.tools.ranks)), "tool", "tools")}
 	if f.callers.gone || f.tools.gone {
 		calls.Note = "more callers or tools than are kept"
 	}
 	p.Tiles = append(p.Tiles, calls)
 	for c, k := range f.ends {
-		name := class(c).String()
+		name := tally.Class(c).String()
 		p.Tiles = append(p.Tiles, tile{Name: strings.ToUpper(name[:1]) + name[1:], Value: grouped(k), Note: share(k, n), Class: name})
 	}
 	long := tile{Name: "Median time", Value: "–", Note: "nothing was timed"}
-	if f.took.n > 0 {
-		long.Value, long.Note = took(f.took.at(0.5)), "99 % within "+took(f.took.at(0.99))
+	if f.took.Count() > 0 {
+		long.Value, long.Note = took(f.took.Percentile(50)), "99 % within "+took(f.took.Percentile(99))
 	}
 	p.Tiles = append(p.Tiles, long)
 	var ways []string

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // logged writes events to a log of their own.
@@ -186,7 +187,7 @@ func TestCallsAreCountedOnceByHowTheyEnded(t *testing.T) {
 	} {
 		f.add(e, true)
 	}
-	if want := (counts{2, 7, 2}); f.ends != want || f.floods != 1 {
+	if want := (tally.Counts{2, 7, 2}); f.ends != want || f.floods != 1 {
 		t.Errorf("%v, %d floods", f.ends, f.floods)
 	}
 	for _, way := range failures {
@@ -197,9 +198,9 @@ func TestCallsAreCountedOnceByHowTheyEnded(t *testing.T) {
 	if n := f.notices.by(all); len(n) != 1 || n[0].name.of != "start" {
 		t.Errorf("%v", n)
 	}
-	var sum counts
+	var sum tally.Counts
 	for _, l := range f.callers.by(all) {
-		sum.merge(l.counts)
+		sum.Add(l.counts)
 	}
 	if sum != f.ends {
 		t.Errorf("callers have %v of %v", sum, f.ends)

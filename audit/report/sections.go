@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // nameless is the page's word for a name that is empty.
@@ -30,7 +32,7 @@ func (p *page) over(f *figures) {
 	}
 	p.OverTable = table{Caption: "Calls over time", Columns: append(texts("From (UTC)"), numbers("Answered", "Failed", "Refused")...)}
 	for i := range t.len() {
-		if at, c := t.at(i); c.all() > 0 {
+		if at, c := t.at(i); c.All() > 0 {
 			p.OverTable.Rows = append(p.OverTable.Rows, append([]cell{{Text: slotText(at, t.seconds()), Class: whole}}, countCells(c)...))
 		}
 	}
@@ -42,14 +44,14 @@ func (p *page) refusals(f *figures) {
 	p.Reasons = barsOf(lines[:shown(lines, mostReasons)], greatest(lines), nameless)
 	p.Reasons.Label = "Refusals by the guard and the rule that refused."
 	p.ReasonsMore = more(len(lines), shown(lines, mostReasons))
-	p.ReasonsTable = reasonTable("Refusals by reason", "Refused", lines, f.reasons, f.ends[refused])
+	p.ReasonsTable = reasonTable("Refusals by reason", "Refused", lines, f.reasons, f.ends[tally.Refused])
 	p.Floods = f.floods
 	if lines := f.observed.by(all); len(lines) > 0 {
 		var n uint64
 		for _, l := range lines {
-			n += l.counts.all()
+			n += l.counts.All()
 		}
-		n += f.observed.others.all()
+		n += f.observed.others.All()
 		p.Observed = counted(n, "call was let through that would have been refused", "calls were let through that would have been refused")
 		p.ObservedTable = reasonTable("Let through although a guard would have refused", "Let through", lines, f.observed, n)
 	}
@@ -59,7 +61,7 @@ func greatest(lines []*line) uint64 {
 	if len(lines) == 0 {
 		return 0
 	}
-	return lines[0].counts.all()
+	return lines[0].counts.All()
 }
 
 // shown is how many lines a chart of so many shows: where only one would be left out, all.
@@ -78,18 +80,18 @@ func more(n, shown int) string {
 	return counted(uint64(n-shown), "more is in the table.", "more are in the table.")
 }
 
-func reasonTable(caption, column string, lines []*line, t *tally, of uint64) table {
+func reasonTable(caption, column string, lines []*line, t *ranking, of uint64) table {
 	tab := table{Caption: caption, More: rest(len(lines), mostRows, t)}
 	tab.Columns = append(append(texts("Guard", "Rule"), numbers(column, "Share")...), texts("Reason", "Last")...)
 	for _, l := range lines[:min(len(lines), mostRows)] {
 		tab.Rows = append(tab.Rows, []cell{
 			textCell(l.name.text, nameless), textCell(l.name.of, nameless), numberCell(atLeast(l)),
-			numberCell(share(l.counts.all(), of)),
+			numberCell(share(l.counts.All(), of)),
 			reasonCell(l, "none given"),
 			{Text: moment(l.last), Class: whole},
 		})
 	}
-	if n := t.others.all(); n > 0 {
+	if n := t.others.All(); n > 0 {
 		tab.Rows = append(tab.Rows, []cell{others(), {}, numberCell(grouped(n)), numberCell(share(n, of)), {}, {}})
 	}
 	return tab
@@ -112,11 +114,11 @@ func (p *page) slowest(f *figures) {
 		if l.took == nil {
 			row = append(row, cell{}, cell{}, cell{}, cell{})
 		} else {
-			row = append(row, numberCell(took(l.took.at(0.5))), numberCell(took(l.took.at(0.9))), numberCell(took(l.took.at(0.99))), numberCell(took(l.took.most)))
+			row = append(row, numberCell(took(l.took.Percentile(50))), numberCell(took(l.took.Percentile(90))), numberCell(took(l.took.Percentile(99))), numberCell(took(l.took.Max())))
 		}
 		tab.Rows = append(tab.Rows, row)
 	}
-	if f.tools.others.all() > 0 {
+	if f.tools.others.All() > 0 {
 		tab.Rows = append(tab.Rows, append(append([]cell{others(), {}}, countCells(f.tools.others)...), cell{}, cell{}, cell{}, cell{}))
 	}
 	p.ToolsTable = tab
@@ -127,7 +129,7 @@ func slowness(l *line) time.Duration {
 	if l.took == nil {
 		return -1
 	}
-	return l.took.at(0.99)
+	return l.took.Percentile(99)
 }
 
 // A callerCard is a caller, and what they called.
@@ -175,13 +177,13 @@ func (p *page) who(f *figures) {
 		}
 		left := c.what.others
 		for _, w := range what[min(len(what), mostWhat*2):] {
-			left.merge(w.counts)
+			left.Add(w.counts)
 		}
-		if left.all() > 0 {
+		if left.All() > 0 {
 			tab.Rows = append(tab.Rows, slices.Concat(head, []cell{others(), {}}, countCells(left)))
 		}
 	}
-	if f.callers.others.all() > 0 {
+	if f.callers.others.All() > 0 {
 		tab.Rows = append(tab.Rows, slices.Concat([]cell{others(), {}, {}, {}, {}}, countCells(f.callers.others)))
 	}
 	p.CallersTable = tab

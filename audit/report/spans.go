@@ -32,11 +32,11 @@ const (
 func spansOf(lines []*line) spans {
 	low, high := 0, -100
 	for i, l := range lines {
-		from := decade(l.took.at(0.5), math.Floor)
+		from := decade(l.took.Percentile(50), math.Floor)
 		if i == 0 || from < low {
 			low = from
 		}
-		high = max(high, decade(l.took.most, math.Ceil))
+		high = max(high, decade(l.took.Max(), math.Ceil))
 	}
 	high = max(high, low+1)
 	s := spans{Axis: len(lines) * spanHeight}
@@ -46,12 +46,12 @@ func spansOf(lines []*line) spans {
 		return length(min(max(x, 0), 1))
 	}
 	for i, l := range lines {
-		median, most := l.took.at(0.5), l.took.at(0.99)
+		median, most := l.took.Percentile(50), l.took.Percentile(99)
 		s.Rows = append(s.Rows, span{
 			Name: labelOf(l.name, nameless), Value: rangeText(median, most), Y: i * spanHeight,
-			Title: labelOf(l.name, nameless).Text + ": half of " + counted(l.took.n, "call", "calls") + " took no longer than " + took(median) +
-				", 99 % no longer than " + took(most) + ", the longest " + took(l.took.most),
-			X1: at(median), X2: at(most), Last: at(l.took.most),
+			Title: labelOf(l.name, nameless).Text + ": half of " + counted(l.took.Count(), "call", "calls") + " took no longer than " + took(median) +
+				", 99 % no longer than " + took(most) + ", the longest " + took(l.took.Max()),
+			X1: at(median), X2: at(most), Last: at(l.took.Max()),
 		})
 	}
 	every := (high - low + 4) / 5 // so many fit on a phone

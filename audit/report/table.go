@@ -1,5 +1,7 @@
 package report
 
+import "github.com/safemcp/safemcp/audit/tally"
+
 // A table holds in numbers what a chart shows.
 type table struct {
 	Caption string
@@ -72,8 +74,8 @@ func others() cell { return cell{Text: "others", Class: none} }
 
 func numberCell(s string) cell { return cell{Text: s, Class: number} }
 
-func countCells(c counts) []cell {
-	cells := make([]cell, 0, classes)
+func countCells(c tally.Counts) []cell {
+	cells := make([]cell, 0, tally.Classes)
 	for _, n := range c {
 		cells = append(cells, numberCell(grouped(n)))
 	}
@@ -81,12 +83,12 @@ func countCells(c counts) []cell {
 }
 
 // rest says what a table or a chart of so many lines leaves out.
-func rest(all, shown int, t *tally) string {
+func rest(all, shown int, t *ranking) string {
 	s := ""
 	if all > shown {
 		s = counted(uint64(all-shown), "more is not shown here", "more are not shown here") + "."
 	}
-	if n := t.others.all(); n > 0 {
+	if n := t.others.All(); n > 0 {
 		if s != "" {
 			s += " "
 		}

@@ -1,12 +1,16 @@
 package report
 
-import "time"
+import (
+	"time"
+
+	"github.com/safemcp/safemcp/audit/tally"
+)
 
 // A timeline counts calls by when they ended, in slots that grow wider as it grows
 // longer, so that it has so many slots and no more.
 type timeline struct {
 	width int // of widths
-	slots map[int64]*counts
+	slots map[int64]*tally.Counts
 	first int64
 	last  int64
 }
@@ -44,10 +48,10 @@ func slot(at time.Time, width int64) int64 {
 // starts is when a slot begins.
 func starts(slot, width int64) time.Time { return time.Unix(slot*width+monday, 0).UTC() }
 
-func (t *timeline) add(at time.Time, c class) {
+func (t *timeline) add(at time.Time, c tally.Class) {
 	n := slot(at, t.seconds())
 	if len(t.slots) == 0 {
-		t.slots = map[int64]*counts{}
+		t.slots = map[int64]*tally.Counts{}
 		t.first, t.last = n, n
 	}
 	for max(t.last, n)-min(t.first, n) >= maxSlots && t.width < len(widths)-1 {
@@ -56,7 +60,7 @@ func (t *timeline) add(at time.Time, c class) {
 	}
 	t.first, t.last = min(t.first, n), max(t.last, n)
 	if t.slots[n] == nil {
-		t.slots[n] = new(counts)
+		t.slots[n] = new(tally.Counts)
 	}
 	t.slots[n][c]++
 }
@@ -66,13 +70,13 @@ func (t *timeline) seconds() int64 { return widths[t.width] }
 func (t *timeline) widen() {
 	old := t.seconds()
 	t.width++
-	joined := make(map[int64]*counts, len(t.slots))
+	joined := make(map[int64]*tally.Counts, len(t.slots))
 	for n, c := range t.slots {
 		to := slot(starts(n, old), t.seconds())
 		if joined[to] == nil {
-			joined[to] = new(counts)
+			joined[to] = new(tally.Counts)
 		}
-		joined[to].merge(*c)
+		joined[to].Add(*c)
 	}
 	t.first, t.last = slot(starts(t.first, old), t.seconds()), slot(starts(t.last, old), t.seconds())
 	t.slots = joined
@@ -87,11 +91,11 @@ func (t *timeline) len() int {
 }
 
 // at is what the slot of an index holds, and when it begins.
-func (t *timeline) at(i int) (time.Time, counts) {
+func (t *timeline) at(i int) (time.Time, tally.Counts) {
 	n := t.first + int64(i)
 	at := starts(n, t.seconds())
 	if c := t.slots[n]; c != nil {
 		return at, *c
 	}
-	return at, counts{}
+	return at, tally.Counts{}
 }

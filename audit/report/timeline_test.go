@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // Whatever order times come in, a timeline holds what one of its final width would have
@@ -20,7 +22,7 @@ func TestATimelineWidensWithoutLosingAnything(t *testing.T) {
 				at = monday2.Add(time.Duration(float64(i) / 4000 * float64(reach)))
 			}
 			given = append(given, at)
-			line.add(at, refused)
+			line.add(at, tally.Refused)
 		}
 		if line.len() > maxSlots || line.len() < 1 {
 			t.Errorf("%v: %d slots", reach, line.len())
@@ -32,9 +34,9 @@ func TestATimelineWidensWithoutLosingAnything(t *testing.T) {
 		var sum uint64
 		for i := range line.len() {
 			at, c := line.at(i)
-			sum += c[refused]
-			if c[refused] != want[slot(at, line.seconds())] {
-				t.Errorf("%v: at %v there are %d, and were %d", reach, at, c[refused], want[slot(at, line.seconds())])
+			sum += c[tally.Refused]
+			if c[tally.Refused] != want[slot(at, line.seconds())] {
+				t.Errorf("%v: at %v there are %d, and were %d", reach, at, c[tally.Refused], want[slot(at, line.seconds())])
 			}
 		}
 		if sum != 3000 {
@@ -67,8 +69,8 @@ func TestSlotsBeginWhereAPersonExpects(t *testing.T) {
 	}
 	before := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
 	var line timeline
-	line.add(before, failed)
-	line.add(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), failed)
+	line.add(before, tally.Failed)
+	line.add(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), tally.Failed)
 	if from, _ := line.at(0); from.After(before) || line.len() > maxSlots {
 		t.Errorf("all years begin in %v, in %d slots", from, line.len())
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,32 +20,32 @@ const shownRows = 20
 // shown without their control and invisible characters.
 func (s *Summary) Fprint(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "events\t%s\t%s\n", grouped(s.Events), parts(s.Phases))
+	fmt.Fprintf(t, "events\t%s\t%s\n", visible.Number(s.Events), parts(s.Phases))
 	if s.Events > 0 {
 		fmt.Fprintf(t, "from\t%s\nto\t%s\n", s.First.UTC().Format(time.RFC3339), s.Last.UTC().Format(time.RFC3339))
 	}
-	fmt.Fprintf(t, "calls\t%s\t%s\n", grouped(s.Calls), parts(s.Statuses))
+	fmt.Fprintf(t, "calls\t%s\t%s\n", visible.Number(s.Calls), parts(s.Statuses))
 	if len(s.Decisions) > 0 {
 		fmt.Fprintf(t, "decided\t\t%s\n", parts(s.Decisions))
 	}
 	if len(s.Tools) > 0 {
 		fmt.Fprintln(t, "\nTOOL\tCALLS\tREFUSED\tFAILED\tP50 MS\tP99 MS\tMAX MS")
 		for _, r := range s.Tools[:min(len(s.Tools), shownRows)] {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\t%.1f\t%.1f\n", visible.Text(r.Name, 40), grouped(r.Calls), grouped(r.Refused), grouped(r.Failed), r.P50, r.P99, r.Max)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\t%.1f\t%.1f\n", visible.Text(r.Name, 40), visible.Number(r.Calls), visible.Number(r.Refused), visible.Number(r.Failed), r.P50, r.P99, r.Max)
 		}
 		rest(t, len(s.Tools), s.Others.Tools, "tools")
 	}
 	if len(s.Callers) > 0 {
 		fmt.Fprintln(t, "\nCALLER\tCALLS\tREFUSED\tFAILED")
 		for _, r := range s.Callers[:min(len(s.Callers), shownRows)] {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", visible.Text(r.ID, 60), grouped(r.Calls), grouped(r.Refused), grouped(r.Failed))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", visible.Text(r.ID, 60), visible.Number(r.Calls), visible.Number(r.Refused), visible.Number(r.Failed))
 		}
 		rest(t, len(s.Callers), s.Others.Callers, "callers")
 	}
 	if len(s.Refusals) > 0 {
 		fmt.Fprintln(t, "\nREFUSED BY\tRULE\tCALLS")
 		for _, r := range s.Refusals[:min(len(s.Refusals), shownRows)] {
-			fmt.Fprintf(t, "%s\t%s\t%s\n", visible.Text(r.By, 24), visible.Text(r.Rule, 40), grouped(r.Calls))
+			fmt.Fprintf(t, "%s\t%s\t%s\n", visible.Text(r.By, 24), visible.Text(r.Rule, 40), visible.Number(r.Calls))
 		}
 		rest(t, len(s.Refusals), s.Others.Refusals, "rules")
 	}
@@ -63,7 +62,7 @@ func (s *Summary) Fprint(w io.Writer) error {
 func rest(w io.Writer, rows int, others uint64, what string) {
 	switch {
 	case others > 0:
-		fmt.Fprintf(w, "and %d %s more, and %s calls of others\n", max(rows-shownRows, 0), what, grouped(others))
+		fmt.Fprintf(w, "and %d %s more, and %s calls of others\n", max(rows-shownRows, 0), what, visible.Number(others))
 	case rows > shownRows:
 		fmt.Fprintf(w, "and %d %s more\n", rows-shownRows, what)
 	}
@@ -74,16 +73,7 @@ func parts[K ~string](m map[K]uint64) string {
 	names := slices.SortedFunc(maps.Keys(m), func(a, b K) int { return cmp.Or(-cmp.Compare(m[a], m[b]), cmp.Compare(a, b)) })
 	all := make([]string, len(names))
 	for i, name := range names {
-		all[i] = grouped(m[name]) + " " + strings.ReplaceAll(string(name), "_", " ")
+		all[i] = visible.Number(m[name]) + " " + strings.ReplaceAll(string(name), "_", " ")
 	}
 	return strings.Join(all, ", ")
-}
-
-// grouped writes a number with a comma for each three digits.
-func grouped(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

@@ -28,7 +28,7 @@ type Summary struct {
 
 // A Tool is what was counted of a tool that calls named, whether or not there is one of
 // that name. Failed are those that were let and did not end well. The durations are those
-// of calls that were let, and the percentiles less than a sixteenth above the true ones.
+// of calls that were let, and the percentiles less than a thirty-second above the true ones.
 type Tool struct {
 	Name    string  `json:"name"`
 	Calls   uint64  `json:"calls"`
@@ -73,19 +73,19 @@ func (t *Tally) Summary() Summary {
 	var rows []named
 	rows, s.Others.Tools = t.tools.most()
 	for _, n := range rows {
-		tool := Tool{Name: n.name, Calls: n.row.calls, Refused: n.row.refused, Failed: n.row.failed}
+		tool := Tool{Name: n.name, Calls: n.row.All(), Refused: n.row.Counts[Refused], Failed: n.row.Counts[Failed]}
 		if times := n.row.times; times != nil {
-			tool.P50, tool.P99, tool.Max = ms(times.percentile(50)), ms(times.percentile(99)), ms(times.max)
+			tool.P50, tool.P99, tool.Max = ms(times.Percentile(50)), ms(times.Percentile(99)), ms(times.Max())
 		}
 		s.Tools = append(s.Tools, tool)
 	}
 	rows, s.Others.Callers = t.callers.most()
 	for _, n := range rows {
-		s.Callers = append(s.Callers, Caller{ID: n.name, Calls: n.row.calls, Refused: n.row.refused, Failed: n.row.failed})
+		s.Callers = append(s.Callers, Caller{ID: n.name, Calls: n.row.All(), Refused: n.row.Counts[Refused], Failed: n.row.Counts[Failed]})
 	}
 	rows, s.Others.Refusals = t.refusals.most()
 	for _, n := range rows {
-		s.Refusals = append(s.Refusals, Refusal{By: n.name, Rule: n.detail, Calls: n.row.calls})
+		s.Refusals = append(s.Refusals, Refusal{By: n.name, Rule: n.detail, Calls: n.row.All()})
 	}
 	return s
 }

@@ -9,27 +9,21 @@ import (
 // A key names a row: a tool, a caller, or a guard and its rule.
 type key struct{ name, detail string }
 
-// counts are what is counted of a row.
-type counts struct{ calls, refused, failed uint64 }
-
-func (c *counts) add(more counts) {
-	c.calls += more.calls
-	c.refused += more.refused
-	c.failed += more.failed
-}
-
 // A row is one name's.
 type row struct {
-	counts
+	Counts
 
-	times *histogram // nil before the first
+	times *Durations // nil before the first
 }
+
+// let is how many calls were let.
+func (r *row) let() uint64 { return r.All() - r.Counts[Refused] }
 
 func (r *row) took(d time.Duration) {
 	if r.times == nil {
-		r.times = new(histogram)
+		r.times = new(Durations)
 	}
-	r.times.add(d)
+	r.times.Add(d)
 }
 
 // A table counts by names that anybody may have made up. It holds twice as many as it
@@ -38,11 +32,11 @@ func (r *row) took(d time.Duration) {
 // refused, and would otherwise push out those that are real.
 type table struct {
 	rows   map[key]*row
-	others counts
+	others Counts
 	forgot bool // some of a name that is kept may have been counted as others
 }
 
-func (t *table) add(k key, c counts) *row {
+func (t *table) add(k key, c Class) *row {
 	r := t.rows[k]
 	if r == nil {
 		if t.rows == nil {
@@ -54,17 +48,17 @@ func (t *table) add(k key, c counts) *row {
 		r = new(row)
 		t.rows[k] = r
 	}
-	r.add(c)
+	r.Counts[c]++
 	return r
 }
 
 // fold lets the half go that matters least.
 func (t *table) fold() {
 	all := t.sorted(func(a, b named) int {
-		return -cmp.Compare(a.row.calls-a.row.refused, b.row.calls-b.row.refused)
+		return cmp.Compare(b.row.let(), a.row.let())
 	})
 	for _, n := range all[maxNames:] {
-		t.others.add(n.row.counts)
+		t.others.Add(n.row.Counts)
 		delete(t.rows, n.key)
 	}
 	t.forgot = true
@@ -85,7 +79,7 @@ func (t *table) sorted(first func(a, b named) int) []named {
 		all = append(all, named{k, r})
 	}
 	slices.SortFunc(all, func(a, b named) int {
-		if c := cmp.Or(first(a, b), -cmp.Compare(a.row.calls, b.row.calls)); c != 0 {
+		if c := cmp.Or(first(a, b), cmp.Compare(b.row.All(), a.row.All())); c != 0 {
 			return c
 		}
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.detail, b.detail))
@@ -99,9 +93,9 @@ func (t *table) most() (rows []named, others uint64) {
 	rows, left := t.sorted(func(named, named) int { return 0 }), t.others
 	if len(rows) > maxNames {
 		for _, n := range rows[maxNames:] {
-			left.add(n.row.counts)
+			left.Add(n.row.Counts)
 		}
 		rows = rows[:maxNames]
 	}
-	return rows, left.calls
+	return rows, left.All()
 }

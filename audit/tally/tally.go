@@ -5,8 +5,8 @@ package tally
 
 import (
 	"iter"
+	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/safemcp/safemcp/audit"
 )
@@ -14,10 +14,10 @@ import (
 // Bounds of what is kept.
 const (
 	maxNames = 1024 // of a table, after those that gave way
-	maxName  = 256  // bytes of a name; a longer one is counted by its beginning
+	maxName  = 256  // bytes of a name; a longer one is cut, and stays apart from others
 )
 
-// other is what a phase, an effect or a status that no log writes is counted as.
+// other is what a phase or an effect that no log writes is counted as.
 const other = "other"
 
 // A Tally counts events. The zero value is empty. It is for one goroutine at a time.
@@ -59,36 +59,23 @@ func (t *Tally) Add(e *audit.Event) {
 	if e.Time.After(t.last) {
 		t.last = e.Time
 	}
-	status := e.Outcome.Status
-	switch e.Phase {
-	case audit.PhaseIntent, audit.PhaseNotice:
-		t.phases[e.Phase]++
-		return
-	case audit.PhaseOutcome, audit.PhaseRefused:
-	case audit.PhaseOrphaned:
-		status = audit.Status(audit.PhaseOrphaned)
-	default:
+	if phase := e.Phase; slices.Contains(phases, phase) {
+		t.phases[phase]++
+	} else {
 		t.phases[other]++
-		return
 	}
-	t.phases[e.Phase]++
-	t.ended(e, status)
+	if c, status, ok := EndingOf(e); ok {
+		t.calls++
+		t.statuses[status]++
+		t.ended(e, c)
+	}
 }
 
+// phases are those that a log writes.
+var phases = []audit.Phase{audit.PhaseIntent, audit.PhaseOutcome, audit.PhaseRefused, audit.PhaseOrphaned, audit.PhaseNotice}
+
 // ended counts a call.
-func (t *Tally) ended(e *audit.Event, status audit.Status) {
-	t.calls++
-	c := counts{calls: 1}
-	switch status {
-	case audit.StatusOK, audit.StatusInputRequired:
-	case audit.StatusRefused:
-		c.refused = 1
-	case audit.StatusToolError, audit.StatusPanic, audit.StatusTimeout, audit.StatusCancelled, audit.StatusWithheld, audit.Status(audit.PhaseOrphaned):
-		c.failed = 1
-	default:
-		c.failed, status = 1, other
-	}
-	t.statuses[status]++
+func (t *Tally) ended(e *audit.Event, c Class) {
 	switch effect := e.Decision.Effect; effect {
 	case "":
 	case audit.EffectPermit, audit.EffectDeny, audit.EffectAsk, audit.EffectObserve:
@@ -97,8 +84,8 @@ func (t *Tally) ended(e *audit.Event, status audit.Status) {
 		t.decisions[other]++
 	}
 	if e.MCP.Tool != "" {
-		row := t.tools.add(key{cut(e.MCP.Tool), ""}, c)
-		if e.Phase == audit.PhaseOutcome && c.refused == 0 && e.Duration > 0 {
+		row := t.tools.add(key{Name(e.MCP.Tool, maxName), ""}, c)
+		if e.Phase == audit.PhaseOutcome && c != Refused && e.Duration > 0 {
 			row.took(e.Duration)
 		}
 	}
@@ -107,21 +94,9 @@ func (t *Tally) ended(e *audit.Event, status audit.Status) {
 		who = e.Caller.Subject
 	}
 	if who != "" {
-		t.callers.add(key{cut(who), ""}, c)
+		t.callers.add(key{Name(who, maxName), ""}, c)
 	}
-	if c.refused == 1 {
-		t.refusals.add(key{cut(e.Decision.By), cut(e.Decision.Rule)}, counts{calls: 1})
+	if c == Refused {
+		t.refusals.add(key{Name(e.Decision.By, maxName), Name(e.Decision.Rule, maxName)}, c)
 	}
-}
-
-// cut is a name as it is kept.
-func cut(s string) string {
-	if len(s) <= maxName {
-		return s
-	}
-	most := maxName
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
 }

@@ -3,12 +3,10 @@ package report
 import (
 	"cmp"
 	"container/heap"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/safemcp/safemcp/audit/tally"
 )
 
 // A name is what events are counted by: a text, and what tells it apart from the same
@@ -28,20 +26,9 @@ func (n name) kept() name {
 	return name{keptText(n.text), keptText(n.of), keptText(n.id)}
 }
 
-func keptText(s string) string {
-	if len(s) <= maxName {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	end := " #" + hex.EncodeToString(sum[:4])
-	cut := maxName - len(end) - len("…")
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strings.Clone(s[:cut]) + "…" + end // a clone, so that the rest is let go
-}
+func keptText(s string) string { return tally.Name(s, maxName) }
 
-// A tally counts by name, for so many names and no more, whatever is thrown at it.
+// A ranking counts by name, for so many names and no more, whatever is thrown at it.
 //
 // When it is full, a new name takes the place of the one that is seen least, whose
 // counts go to the others, and starts with that one's rank (Metwally, Agrawal and El
@@ -49,33 +36,39 @@ func keptText(s string) string {
 // a name with more than one in most of all counts is in it at the end, so that a flood
 // of names drives out no caller that matters. The counts of a name and of the others
 // always add up to all; those of a name that came late may be too low.
-type tally struct {
+//
+// The tables of package tally, from which stats are printed, count by name as well, and are
+// kept apart on purpose. There a name that was ever let outlasts any number of names that
+// were refused, however seldom it was called; here whoever is refused most, which is what a
+// page about refusals has to show, cannot be driven out by names that were counted before.
+// Neither way does what the other does.
+type ranking struct {
 	most   int
 	byName map[name]*line
 	ranks  ranks
-	others counts
+	others tally.Counts
 	gone   bool // names have been driven out
 }
 
-// A line is what a tally holds of a name. What a tally does not use is nil.
+// A line is what a ranking holds of a name. What a ranking does not use is nil.
 type line struct {
 	name   name
-	counts counts
+	counts tally.Counts
 	late   bool // its counts may be too low
 	rank   uint64
 	at     int // in ranks
 
-	took   *histogram // how long it took
-	what   *tally     // what was called
-	reason string     // the first that was given
-	varies bool       // others were given later
+	took   *tally.Durations // how long it took
+	what   *ranking         // what was called
+	reason string           // the first that was given
+	varies bool             // others were given later
 	last   time.Time
 }
 
-func newTally(most int) *tally { return &tally{most: most, byName: map[name]*line{}} }
+func newRanking(most int) *ranking { return &ranking{most: most, byName: map[name]*line{}} }
 
 // add counts one and returns its line.
-func (t *tally) add(n name, c class) *line {
+func (t *ranking) add(n name, c tally.Class) *line {
 	n = n.kept()
 	l := t.byName[n]
 	switch {
@@ -87,7 +80,7 @@ func (t *tally) add(n name, c class) *line {
 	default:
 		least := t.ranks[0]
 		delete(t.byName, least.name)
-		t.others.merge(least.counts)
+		t.others.Add(least.counts)
 		t.gone = true
 		l = &line{name: n, late: true, rank: least.rank}
 		t.byName[n] = l
@@ -100,7 +93,7 @@ func (t *tally) add(n name, c class) *line {
 }
 
 // by returns the lines of which weight says more than nothing, the greatest first.
-func (t *tally) by(weight func(*line) uint64) []*line {
+func (t *ranking) by(weight func(*line) uint64) []*line {
 	lines := make([]*line, 0, len(t.ranks))
 	for _, l := range t.ranks {
 		if weight(l) > 0 {
@@ -116,8 +109,8 @@ func (t *tally) by(weight func(*line) uint64) []*line {
 	return lines
 }
 
-// all is what the lines of a tally are listed by where nothing else is asked.
-func all(l *line) uint64 { return l.counts.all() }
+// all is what the lines of a ranking are listed by where nothing else is asked.
+func all(l *line) uint64 { return l.counts.All() }
 
 // ranks is a heap of lines with the lowest rank on top.
 type ranks []*line
