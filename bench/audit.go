@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/safemcp/safemcp/audit"
@@ -118,10 +119,10 @@ func attributes(e *audit.Event) []slog.Attr {
 	var fields []any
 	for _, f := range e.Args.Fields {
 		switch {
-		case string(f.Clear) == "true":
+		case f.Clear == "true":
 			fields = append(fields, slog.Group(f.Name, slog.Bool("clear", true)))
 		case f.Clear != "":
-			fields = append(fields, slog.Group(f.Name, slog.String("clear", string(bytes.Trim(f.Clear, `"`)))))
+			fields = append(fields, slog.Group(f.Name, slog.String("clear", strings.Trim(f.Clear, `"`))))
 		default:
 			fields = append(fields, slog.Group(f.Name, slog.String("hmac", f.HMAC), slog.Int("len", f.Len)))
 		}

@@ -309,7 +309,7 @@ func TestAHandlerThatWasGivenUpIsNeverJoinedByAnother(t *testing.T) {
 		}}
 	})
 	policy := open
-	policy.Limits = limit.Limits{Timeout: 20 * time.Millisecond, Concurrency: 1}
+	policy.Limits = limit.Limits{Timeout: 300 * time.Millisecond, Concurrency: 1}
 	var running atomic.Int32
 	release := make(chan struct{}, 100)
 	safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy,
