@@ -70,26 +70,29 @@ type taken struct {
 // what it has in the end is the most that it was.
 func verifiedApart(t *testing.T, dir string) (got taken) {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "taken")
-	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryOfVerifyDoesNotGrowWithTheLog$")
-	c.Env = append(os.Environ(), verifyEnv+"="+dir, outEnv+"="+out, "GOGC=100", "GOMEMLIMIT=off")
+	self, err := os.Executable()
+	must(t, err)
+	c := exec.CommandContext(t.Context(), self, "-test.run=^TestMemoryOfVerifyDoesNotGrowWithTheLog$")
+	c.Dir = filepath.Dir(dir)
+	c.Env = append(os.Environ(), apartEnv+"=1", "GOGC=100", "GOMEMLIMIT=off")
 	if text, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	must(t, json.Unmarshal(contentOf(t, out), &got))
+	must(t, json.Unmarshal(contentOf(t, filepath.Join(c.Dir, takenFile)), &got))
 	return got
 }
 
-// Where the process apart finds the log, and where it says what it took.
+// What says to a process that it is the one apart, and the file beside the log in which it
+// says what it took.
 const (
-	verifyEnv = "SAFEMCP_TEST_VERIFIED"
-	outEnv    = "SAFEMCP_TEST_TAKEN"
+	apartEnv  = "SAFEMCP_TEST_APART"
+	takenFile = "taken"
 )
 
-func verifyApart(t *testing.T, dir string) {
+func verifyApart(t *testing.T) {
 	t.Helper()
 	begun := time.Now()
-	r, err := Verify(dir, nil)
+	r, err := Verify("log", nil)
 	must(t, err)
 	got := taken{Report: r, Took: time.Since(begun)}
 	var m runtime.MemStats
@@ -102,13 +105,13 @@ func verifyApart(t *testing.T, dir string) {
 	}
 	text, err := json.Marshal(got)
 	must(t, err)
-	must(t, os.WriteFile(os.Getenv(outEnv), text, 0o600))
+	must(t, os.WriteFile(takenFile, text, 0o600))
 }
 
 // A log ten times as long takes no more memory to verify.
 func TestMemoryOfVerifyDoesNotGrowWithTheLog(t *testing.T) { //nolint:paralleltest // it takes all processors
-	if dir := os.Getenv(verifyEnv); dir != "" {
-		verifyApart(t, dir)
+	if os.Getenv(apartEnv) != "" {
+		verifyApart(t)
 		return
 	}
 	events := 200_000
