@@ -101,7 +101,7 @@ func TestFollowedLinesAreThoseOfTheFiles(t *testing.T) {
 	const n = 200
 	go func() {
 		for i := range n {
-			if err := l.Record(context.Background(), &Event{Phase: PhaseIntent, Call: strconv.Itoa(i), MCP: MCP{Tool: "<é\u202e>"}}); err != nil {
+			if err := l.Record(context.Background(), &Event{Phase: PhaseRefused, Call: strconv.Itoa(i), MCP: MCP{Tool: "<é\u202e>"}}); err != nil {
 				t.Error(err)
 			}
 		}
