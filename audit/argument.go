@@ -72,9 +72,9 @@ func (a *Argument) at(path []string, f *Field) bool {
 	case len(path) == 0:
 		return a.is(f)
 	case path[0] == "":
-		return slices.ContainsFunc(f.Items, func(item Field) bool { return a.at(path[1:], &item) })
+		return slices.ContainsFunc(f.nested().Items, func(item Field) bool { return a.at(path[1:], &item) })
 	}
-	return a.among(path, f.Fields)
+	return a.among(path, f.nested().Fields)
 }
 
 // is says whether a field has one of the values.

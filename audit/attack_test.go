@@ -118,7 +118,7 @@ func TestALogIsRewrittenInVersion1(t *testing.T) {
 	must(t, err)
 	var out []byte
 	for seq := range 2 {
-		body := appendHead(nil, 1, "AAAAAAAAAAAAAAAAAAAAAAAAAA", uint64(seq)+1, time.Now())
+		body := appendHead(nil, 1, "AAAAAAAAAAAAAAAAAAAAAAAAAA", uint64(seq)+1, appendTime(nil, time.Now()))
 		body = appendBody(body, &Event{Phase: PhaseNotice, Call: "forged"})
 		m := c.next(body)
 		out = append(out, body...)

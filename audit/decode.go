@@ -92,11 +92,11 @@ func readField(dec *json.Decoder, depth int) (f Field, err error) {
 		case "len":
 			err, sized = dec.Decode(&f.Len), true
 		case "fields":
-			f.Fields, err = readFields(dec, depth-1)
+			f.within().Fields, err = readFields(dec, depth-1)
 		case "unknown":
-			err = dec.Decode(&f.Unknown)
+			err = dec.Decode(&f.within().Unknown)
 		case "items":
-			f.Items, err = readItems(dec, depth-1)
+			f.within().Items, err = readItems(dec, depth-1)
 		default:
 			var other json.RawMessage
 			err = dec.Decode(&other)

@@ -10,7 +10,7 @@ import (
 // then the others by name.
 func (s *scratch) orderedDigest(rules Rules) {
 	s.digest.Reset()
-	s.digest.Write([]byte("object\x00"))
+	s.digest.Write(ofObject)
 	others := len(s.members)
 	for i := range rules {
 		if s.at[i] > 0 {
@@ -37,6 +37,9 @@ func (s *scratch) digestMember(m *member) {
 	s.digest.Write(s.text[m.name:m.end])
 }
 
+// What digests are of, so that none is one of another kind.
+var ofObject, ofAnswer, ofRaw = []byte("object\x00"), []byte("answer\x00"), []byte("raw\x00")
+
 // A Digest is made of an answer, piece by piece. It is for one goroutine at a time.
 type Digest struct {
 	r *Redactor
@@ -51,7 +54,7 @@ type Digest struct {
 func (r *Redactor) Answer() Digest {
 	s, _ := r.scratch.Get().(*scratch)
 	s.digest.Reset()
-	s.digest.Write(append(s.text[:0], "answer\x00"...))
+	s.digest.Write(ofAnswer)
 	return Digest{r: r, s: s}
 }
 

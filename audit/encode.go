@@ -25,18 +25,18 @@ type encoder struct {
 // appendEvent appends e as a JSON object without its integrity and without the
 // closing brace.
 func appendEvent(b []byte, e *Event) []byte {
-	return appendBody(appendHead(b, e.Version, e.ID, e.Seq, e.Time), e)
+	return appendBody(appendHead(b, e.Version, e.ID, e.Seq, appendTime(nil, e.Time)), e)
 }
 
 // appendHead appends the beginning of an event, which the log decides.
-func appendHead(b []byte, version int, id string, seq uint64, at time.Time) []byte {
+func appendHead(b []byte, version int, id string, seq uint64, at []byte) []byte {
 	enc := encoder{b: append(b, '{')}
 	enc.integer("v", int64(version))
 	enc.text("id", id, maxText)
 	enc.name("seq")
 	enc.b = strconv.AppendUint(enc.b, seq, 10)
-	enc.time("time", at)
-	return enc.b
+	enc.name("time")
+	return append(append(append(enc.b, '"'), at...), '"')
 }
 
 // appendBody appends what follows the head of an event.
@@ -167,19 +167,26 @@ func (enc *encoder) field(f *Field) {
 	case f.Len >= 0:
 		enc.text("hmac", f.HMAC, maxText)
 		enc.integer("len", int64(f.Len))
-		enc.fields(f.Fields)
-		enc.count("unknown", f.Unknown)
-		if len(f.Items) > 0 {
-			enc.name("items")
-			enc.b = append(enc.b, '[')
-			for i := range f.Items {
-				enc.element(i)
-				enc.field(&f.Items[i])
-				enc.close()
-			}
-			enc.b = append(enc.b, ']')
+		if f.Nested != nil {
+			enc.nested(f.Nested)
 		}
 	}
+}
+
+func (enc *encoder) nested(n *Nested) {
+	enc.fields(n.Fields)
+	enc.count("unknown", n.Unknown)
+	if len(n.Items) == 0 {
+		return
+	}
+	enc.name("items")
+	enc.b = append(enc.b, '[')
+	for i := range n.Items {
+		enc.element(i)
+		enc.field(&n.Items[i])
+		enc.close()
+	}
+	enc.b = append(enc.b, ']')
 }
 
 func (enc *encoder) lists(e *Event) {
@@ -299,10 +306,13 @@ func (enc *encoder) integer(name string, n int64) {
 
 func (enc *encoder) time(name string, t time.Time) {
 	enc.name(name)
-	enc.b = append(enc.b, '"')
-	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 { // RFC 3339 has four digits, and nobody could read the log
+	enc.b = append(appendTime(append(enc.b, '"'), t), '"')
+}
+
+// appendTime appends a time as RFC 3339 has it.
+func appendTime(b []byte, t time.Time) []byte {
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 { // it has four digits, and nobody could read the log
 		t = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	}
-	enc.b = t.AppendFormat(enc.b, time.RFC3339Nano)
-	enc.b = append(enc.b, '"')
+	return t.AppendFormat(b, time.RFC3339Nano)
 }

@@ -137,16 +137,37 @@ type Args struct {
 }
 
 // A Field is one argument as it may be read: Clear, or HMAC and Len, or Len alone,
-// or only its name. An object whose members are declared has Len, Fields and Unknown; a
-// list whose elements are recorded has Len and Items.
+// or only its name. An object whose members are declared, and a list whose elements are
+// recorded, has Len and Nested.
 type Field struct {
-	Name    string // empty for an element of a list
-	Clear   string // JSON
-	HMAC    string
-	Len     int     // code points of a string, elements of a list, members of an object, else bytes; -1 if dropped
+	Name   string // empty for an element of a list
+	Clear  string // JSON
+	HMAC   string
+	Len    int // code points of a string, elements of a list, members of an object, else bytes; -1 if dropped
+	Nested *Nested
+}
+
+// Nested is what is within an object or a list.
+type Nested struct {
 	Fields  []Field // members of an object
 	Unknown int     // members that are not declared
 	Items   []Field // the first elements of a list, at most 16
+}
+
+// nested is what is within a field, which may be nothing.
+func (f *Field) nested() Nested {
+	if f.Nested == nil {
+		return Nested{}
+	}
+	return *f.Nested
+}
+
+// within is the same, to be filled.
+func (f *Field) within() *Nested {
+	if f.Nested == nil {
+		f.Nested = new(Nested)
+	}
+	return f.Nested
 }
 
 // A Decision is what was decided, by which guard and rule, and why.

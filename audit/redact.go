@@ -109,7 +109,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	s.members, s.text, s.hex = s.members[:0], s.text[:0], s.hex[:0]
 	if (!valid && !jsontext.Value(raw).IsValid()) || !s.read(raw, rules) {
 		s.digest.Reset()
-		s.digest.Write([]byte("raw\x00"))
+		s.digest.Write(ofRaw)
 		s.digest.Write(raw)
 		s.appendHex(s.digest)
 		out.Digest = string(s.hex)
@@ -215,13 +215,14 @@ func (s *scratch) object(f *Field, value []byte, rules Rules, valid bool) {
 		end := jsonwalk.Skip(value, at)
 		i := rules.find(name, 0)
 		if i < 0 {
-			f.Unknown++
+			f.within().Unknown++
 			return end
 		}
 		s.left--
 		s.path = append(append(s.path, '.'), name...)
-		f.Fields = append(f.Fields, Field{Name: rules[i].Name})
-		s.redact(&f.Fields[len(f.Fields)-1], value[at:end], &rules[i], valid)
+		n := f.within()
+		n.Fields = append(n.Fields, Field{Name: rules[i].Name})
+		s.redact(&n.Fields[len(n.Fields)-1], value[at:end], &rules[i], valid)
 		s.path = s.path[:path]
 		return end
 	})
@@ -234,10 +235,10 @@ func (s *scratch) list(f *Field, value []byte, declared *FieldRule, valid bool) 
 	s.path = append(s.path, "[]"...)
 	jsonwalk.EachElement(value, 0, func(_, at int) int {
 		end := jsonwalk.Skip(value, at)
-		if len(f.Items) < maxItems && s.left > 0 {
+		if n := f.within(); len(n.Items) < maxItems && s.left > 0 {
 			s.left--
-			f.Items = append(f.Items, Field{})
-			s.redact(&f.Items[len(f.Items)-1], value[at:end], declared, valid)
+			n.Items = append(n.Items, Field{})
+			s.redact(&n.Items[len(n.Items)-1], value[at:end], declared, valid)
 		}
 		return end
 	})
@@ -270,7 +271,9 @@ func settle(fields []Field, all string) string {
 			}
 			all = all[n:]
 		}
-		all = settle(f.Items, settle(f.Fields, all))
+		if f.Nested != nil {
+			all = settle(f.Nested.Items, settle(f.Nested.Fields, all))
+		}
 	}
 	return all
 }

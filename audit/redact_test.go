@@ -144,17 +144,17 @@ func TestRedactionGoesIntoObjectsAndLists(t *testing.T) {
 	}
 	who, people, tags, sealed, grid, name := a.Fields[0], a.Fields[1], a.Fields[2], a.Fields[3], a.Fields[4], a.Fields[5]
 	for what, ok := range map[string]bool{
-		"a member":                        who.Fields[0].Name == "city" && who.Fields[1].HMAC == hmac("who.name", ` "c\u0061nary-ann" `),
-		"a dropped member":                who.Fields[2].Name == "pin" && who.Fields[2].Len == -1,
-		"an unknown member":               who.Unknown == 1 && who.Len == 4,
-		"a member of an element":          people.Items[0].Fields[1].HMAC == hmac("people[].name", `"canary-ann"`),
-		"an element of another kind":      people.Items[1].HMAC == hmac("people[]", `"canary-stray"`),
-		"an object for a word":            people.Items[2].Fields[0].HMAC == hmac("people[].name", `{"canary-a":1}`),
-		"equal elements":                  tags.Items[0].HMAC == tags.Items[2].HMAC && tags.Items[0].HMAC != tags.Items[1].HMAC && tags.Items[0].HMAC == hmac("tags[]", `"canary-red"`),
-		"a boolean":                       tags.Items[3].Clear == "true" && tags.Len == 4,
-		"what is dropped as a whole":      sealed.Len == -1 && sealed.Fields == nil,
-		"lists in a list":                 grid.Items[0].HMAC == hmac("grid[]", `["canary-x"]`) && grid.Items[0].Items == nil,
-		"the same word under other names": name.HMAC == hmac("name", `"canary-ann"`) && name.HMAC != who.Fields[1].HMAC,
+		"a member":                        who.Nested.Fields[0].Name == "city" && who.Nested.Fields[1].HMAC == hmac("who.name", ` "c\u0061nary-ann" `),
+		"a dropped member":                who.Nested.Fields[2].Name == "pin" && who.Nested.Fields[2].Len == -1,
+		"an unknown member":               who.Nested.Unknown == 1 && who.Len == 4,
+		"a member of an element":          people.Nested.Items[0].Nested.Fields[1].HMAC == hmac("people[].name", `"canary-ann"`),
+		"an element of another kind":      people.Nested.Items[1].HMAC == hmac("people[]", `"canary-stray"`),
+		"an object for a word":            people.Nested.Items[2].Nested.Fields[0].HMAC == hmac("people[].name", `{"canary-a":1}`),
+		"equal elements":                  tags.Nested.Items[0].HMAC == tags.Nested.Items[2].HMAC && tags.Nested.Items[0].HMAC != tags.Nested.Items[1].HMAC && tags.Nested.Items[0].HMAC == hmac("tags[]", `"canary-red"`),
+		"a boolean":                       tags.Nested.Items[3].Clear == "true" && tags.Len == 4,
+		"what is dropped as a whole":      sealed.Len == -1 && sealed.Nested == nil,
+		"lists in a list":                 grid.Nested.Items[0].HMAC == hmac("grid[]", `["canary-x"]`) && grid.Nested.Items[0].Nested == nil,
+		"the same word under other names": name.HMAC == hmac("name", `"canary-ann"`) && name.HMAC != who.Nested.Fields[1].HMAC,
 	} {
 		if !ok {
 			t.Errorf("%s: %s", what, text)
@@ -181,15 +181,17 @@ func TestWhatIsWithinArgumentsIsBounded(t *testing.T) {
 	walk = func(all []audit.Field) {
 		for _, f := range all {
 			count++
-			walk(f.Fields)
-			walk(f.Items)
+			if f.Nested != nil {
+				walk(f.Nested.Fields)
+				walk(f.Nested.Items)
+			}
 		}
 	}
 	walk(a.Fields)
-	if count > 300 || len(a.Fields[0].Items) > 16 || a.Fields[0].Len != 100 || a.Fields[1].Len != 1000 {
-		t.Errorf("%d fields, %d items", count, len(a.Fields[0].Items))
+	if count > 300 || len(a.Fields[0].Nested.Items) > 16 || a.Fields[0].Len != 100 || a.Fields[1].Len != 1000 {
+		t.Errorf("%d fields, %d items", count, len(a.Fields[0].Nested.Items))
 	}
-	if last := a.Fields[2]; last.HMAC == "" || last.Fields != nil {
+	if last := a.Fields[2]; last.HMAC == "" || last.Nested != nil {
 		t.Errorf("what is beyond the bound is not one value: %+v", last)
 	}
 	if b := r.Args(json.RawMessage(strings.Replace(raw, `"z"`, `"Z"`, 1)), rules, true); b.Digest == a.Digest {

@@ -152,8 +152,8 @@ func summarize(parts []string, path string, all []Field, unknown int) []string {
 		switch {
 		case f.Clear != "":
 			parts = append(parts, name+"="+strings.Trim(f.Clear, `"`))
-		case len(f.Fields) > 0:
-			parts = summarize(parts, name+".", f.Fields, f.Unknown)
+		case len(f.nested().Fields) > 0:
+			parts = summarize(parts, name+".", f.Nested.Fields, f.Nested.Unknown)
 		case f.Len >= 0:
 			parts = append(parts, fmt.Sprintf("%s=‹%d›", name, f.Len))
 		default:

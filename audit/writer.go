@@ -49,7 +49,9 @@ type writer struct {
 	broken error     // why the last segment was sealed, until the next one is there
 	buf    []byte
 	ends   []int  // of the lines in buf
-	ids    []byte // of a batch, as they are drawn
+	stamp  []byte // the time of a batch
+	random []byte // of IDs to come, in drawn
+	drawn  [1 << 10]byte
 
 	reserve reserve
 	running running
@@ -148,15 +150,18 @@ func (w *writer) put(batch []*entry) error {
 
 // lay makes lines of a batch of events' bodies, in buf.
 func (w *writer) lay(batch []*entry) {
-	w.ids = append(w.ids[:0], make([]byte, 16*len(batch))...)
-	rand.Read(w.ids)
 	var id [idSize]byte
-	now := w.now()
+	w.stamp = appendTime(w.stamp[:0], w.now())
 	w.buf, w.ends = w.buf[:0], w.ends[:0]
 	for i, e := range batch {
-		idText.Encode(id[:], w.ids[16*i:16*(i+1)])
+		if len(w.random) == 0 {
+			w.random = w.drawn[:]
+			rand.Read(w.random)
+		}
+		idText.Encode(id[:], w.random[:16])
+		w.random = w.random[16:]
 		from := len(w.buf)
-		w.buf = appendHead(w.buf, version, string(id[:]), w.tree.size+uint64(i)+1, now)
+		w.buf = appendHead(w.buf, version, string(id[:]), w.tree.size+uint64(i)+1, w.stamp)
 		w.buf = appendSum(append(w.buf, e.body...), from)
 		w.buf = append(w.buf, '\n')
 		w.ends = append(w.ends, len(w.buf))

@@ -18,6 +18,19 @@ import (
 	"github.com/safemcp/safemcp/internal/auditline"
 )
 
+// A sample is the arguments of a call, and their rules as safetool derives them.
+type sample struct {
+	arguments string
+	rules     audit.Rules
+}
+
+// few are two arguments, one from a closed list and one that was typed: about the event of
+// 25 members, one of them an HMAC, that most calls have.
+var few = sample{`{"city":"Paris","query":"third quarter report"}`, audit.Rules{{Name: "city", Rule: audit.RuleClosed}, {Name: "query"}}}
+
+// many are the arguments of the other rows: eight, with eight HMACs.
+var many = sample{arguments, declared}
+
 // declared are the rules of the reference arguments, as safetool derives them.
 var declared = audit.Rules{
 	{Name: "query"},
@@ -48,20 +61,21 @@ func ended(e *audit.Event) {
 }
 
 // made is what the log makes of an event before anything is written: the arguments redacted
-// (six HMACs and a digest), the line with its number, ID, time and checksum, and its leaf in
+// and a digest made of them, the line with its number, ID, time and checksum, and its leaf in
 // the Merkle tree. It is done for one event at a time: in a batch the random numbers of the
 // IDs are drawn at once. A whole call has two events, whose arguments are redacted once.
-func made(call bool) func(context.Context) (*side, error) {
+func made(of sample, call bool) func(context.Context) (*side, error) {
 	return func(context.Context) (*side, error) {
 		redactor, err := newRedactor()
 		if err != nil {
 			return nil, err
 		}
-		before, after, line, raw := intent(), intent(), auditline.New(), json.RawMessage(arguments)
+		before, after, line, raw := intent(), intent(), auditline.New(), json.RawMessage(of.arguments)
 		ended(after)
+		before.Key, after.Key = redactor.Key(), redactor.Key()
 		return &side{do: func(n int) error {
 			for range n {
-				before.Args = redactor.Args(raw, declared, true)
+				before.Args = redactor.Args(raw, of.rules, true)
 				lines := len(line(before))
 				if call {
 					after.Args = before.Args
@@ -78,7 +92,7 @@ func made(call bool) func(context.Context) (*side, error) {
 
 // encoded is slog writing the members of the same events, in the same groups, to nowhere:
 // arguments have been redacted before, the records are made, and the checksum is left out.
-func encoded(call bool) func(context.Context) (*side, error) {
+func encoded(of sample, call bool) func(context.Context) (*side, error) {
 	return func(ctx context.Context) (*side, error) {
 		redactor, err := newRedactor()
 		if err != nil {
@@ -92,7 +106,7 @@ func encoded(call bool) func(context.Context) (*side, error) {
 		var records []slog.Record
 		line := auditline.New()
 		for _, e := range events {
-			e.Args = redactor.Args(json.RawMessage(arguments), declared, true)
+			e.Key, e.Args = redactor.Key(), redactor.Args(json.RawMessage(of.arguments), of.rules, true)
 			if err := json.Unmarshal(line(e), e); err != nil { // which the log gave a number and an ID
 				return nil, err
 			}
@@ -114,6 +128,12 @@ func encoded(call bool) func(context.Context) (*side, error) {
 	}
 }
 
+// An item is an element of a list as it is recorded.
+type item struct {
+	HMAC string `json:"hmac"`
+	Len  int    `json:"len"`
+}
+
 // attributes are the members of events as intent and ended make them.
 func attributes(e *audit.Event) []slog.Attr {
 	var fields []any
@@ -123,6 +143,12 @@ func attributes(e *audit.Event) []slog.Attr {
 			fields = append(fields, slog.Group(f.Name, slog.Bool("clear", true)))
 		case f.Clear != "":
 			fields = append(fields, slog.Group(f.Name, slog.String("clear", strings.Trim(f.Clear, `"`))))
+		case f.Nested != nil:
+			items := make([]item, len(f.Nested.Items))
+			for i, f := range f.Nested.Items {
+				items[i] = item{f.HMAC, f.Len}
+			}
+			fields = append(fields, slog.Group(f.Name, slog.Int("len", f.Len), slog.Any("items", items)))
 		default:
 			fields = append(fields, slog.Group(f.Name, slog.String("hmac", f.HMAC), slog.Int("len", f.Len)))
 		}
@@ -135,6 +161,7 @@ func attributes(e *audit.Event) []slog.Attr {
 			slog.String("client", e.Caller.Client), slog.String("address", e.Caller.Address)),
 		slog.Group("mcp", slog.String("method", e.MCP.Method), slog.String("tool", e.MCP.Tool), slog.String("protocol", e.MCP.Protocol),
 			slog.String("request", e.MCP.Request), slog.String("transport", e.MCP.Transport)),
+		slog.String("key", e.Key),
 		slog.Group("args", slog.String("digest", e.Args.Digest), slog.Int("bytes", e.Args.Bytes), slog.Group("fields", fields...)),
 		slog.Group("decision", slog.String("effect", string(e.Decision.Effect)), slog.String("by", e.Decision.By), slog.String("rule", e.Decision.Rule)),
 	}

@@ -34,10 +34,12 @@ var comparisons = []*comparison{
 	// What the log makes of an event before it is written, arguments redacted and the leaf
 	// hashed, against slog's JSON handler writing the same members to nowhere; and how often
 	// that allocates, against twice.
-	processor("audit/event", 1.0, made(false), encoded(false)),
-	allocations("audit/event/allocs", 2, made(false)),
+	processor("audit/event", 1.0, made(few, false), encoded(few, false)),
+	allocations("audit/event/allocs", 2, made(few, false)),
 	// The same of the two events of a call, whose arguments are redacted once.
-	processor("audit/call", 0, made(true), encoded(true)),
+	processor("audit/call", 0, made(few, true), encoded(few, true)),
+	// And of an event with the eight arguments of the other rows.
+	processor("audit/event8", 0, made(many, false), encoded(many, false)),
 	// Recording on disk: group commit against a sync for each event, by the clock. From 256
 	// writers at once a sync has at least 100 events.
 	recorded(1),

@@ -70,16 +70,16 @@ func TestWhatIsWithinArgumentsIsRecordedByItsTags(t *testing.T) {
 	field := func(name string) audit.Field {
 		return args.Fields[slices.IndexFunc(args.Fields, func(f audit.Field) bool { return f.Name == name })]
 	}
-	if to := field("to"); to.Fields[0].Clear != `"Paris"` || to.Fields[1].Name != "door" || to.Fields[1].Len != -1 || to.Fields[2].HMAC == "" {
+	if to := field("to"); to.Nested.Fields[0].Clear != `"Paris"` || to.Nested.Fields[1].Name != "door" || to.Nested.Fields[1].Len != -1 || to.Nested.Fields[2].HMAC == "" {
 		t.Errorf("an object: %+v", to)
 	}
-	if f := field("also"); f.Items[0].Fields[0].Clear != `"London"` || f.Items[0].Fields[1].HMAC == "" {
+	if f := field("also"); f.Nested.Items[0].Nested.Fields[0].Clear != `"London"` || f.Nested.Items[0].Nested.Fields[1].HMAC == "" {
 		t.Errorf("a list of objects: %+v", f)
 	}
-	if f := field("notes"); f.Len != 1 || f.Items[0].HMAC == "" {
+	if f := field("notes"); f.Len != 1 || f.Nested.Items[0].HMAC == "" {
 		t.Errorf("a list: %+v", f)
 	}
-	if f := field("whole"); f.HMAC == "" || f.Fields != nil {
+	if f := field("whole"); f.HMAC == "" || f.Nested != nil {
 		t.Errorf("what is tagged as a whole: %+v", f)
 	}
 	cause := events[len(events)-1].Outcome.Cause

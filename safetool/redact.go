@@ -58,7 +58,9 @@ func (s *Server) redactEvent(e *audit.Event) (found []string) {
 func ownFields(all []audit.Field) []audit.Field {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Fields, all[i].Items = ownFields(all[i].Fields), ownFields(all[i].Items)
+		if n := all[i].Nested; n != nil {
+			all[i].Nested = &audit.Nested{Fields: ownFields(n.Fields), Unknown: n.Unknown, Items: ownFields(n.Items)}
+		}
 	}
 	return all
 }
@@ -96,7 +98,9 @@ func eventTexts(e *audit.Event, texts []*string) []*string {
 func fieldTexts(texts []*string, all []audit.Field) []*string {
 	for i := range all {
 		texts = append(texts, &all[i].Name, &all[i].Clear)
-		texts = fieldTexts(fieldTexts(texts, all[i].Fields), all[i].Items)
+		if n := all[i].Nested; n != nil {
+			texts = fieldTexts(fieldTexts(texts, n.Fields), n.Items)
+		}
 	}
 	return texts
 }

@@ -104,8 +104,8 @@ func shown(all []string, path string, fields []audit.Field) []string {
 		switch {
 		case f.Clear != "":
 			all = append(all, name+"="+f.Clear)
-		case len(f.Fields) > 0:
-			all = shown(all, name+".", f.Fields)
+		case f.Nested != nil && len(f.Nested.Fields) > 0:
+			all = shown(all, name+".", f.Nested.Fields)
 		case f.Len >= 0:
 			all = append(all, fmt.Sprintf("%s=‹%d›", name, f.Len))
 		default:
