@@ -119,8 +119,8 @@ func (e *endurance) part(t *testing.T, lasts time.Duration) {
 	for w := range 256 {
 		group.Go(func() {
 			for {
+				n := e.recorded.Add(2)
 				for _, phase := range []Phase{PhaseIntent, PhaseOutcome} {
-					n := e.recorded.Add(1)
 					ev := &Event{Phase: phase, Call: fmt.Sprint("call-", w, "-", n), MCP: MCP{Method: "tools/call", Tool: "search"}, Caller: Caller{ID: "ada"}}
 					ev.Args = e.log.Redactor().Args([]byte(fmt.Sprintf(`{"query":"number %d"}`, n)), Rules{{Name: "query"}}, true)
 					if err := e.log.Record(t.Context(), ev); err != nil {

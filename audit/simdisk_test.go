@@ -33,6 +33,7 @@ type simDisk struct {
 	tear   bool   // a write that fails, or dies, has half of its effect
 	counts int    // steps but acknowledgements
 	drop   string // the site whose syncs are left out
+	left   []int  // before these steps
 }
 
 var errDied = errors.New("the process has died, or the disk has failed")
@@ -53,6 +54,7 @@ func (d *simDisk) do(s step, really func() error) error {
 	}
 	if s.kind == "sync" || s.kind == "syncDir" {
 		if s.site = site(s.path); s.site == d.drop {
+			d.left = append(d.left, len(d.steps))
 			return nil
 		}
 	}
