@@ -283,7 +283,7 @@ func TestALogIsReadWhileItIsWritten(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			default:
+			case <-time.After(200 * time.Microsecond): // or the log would be longer than can be read meanwhile
 				record()
 			}
 		}
