@@ -26,6 +26,7 @@ type Call struct {
 	tool      string
 	principal *access.Principal // of the request, which nobody changes
 	arguments any
+	flagged   string
 	logger    *slog.Logger
 	leaks     leaks
 
@@ -85,6 +86,15 @@ func (c *Call) Arguments() any {
 // ErrNoCall is returned outside of a call: by methods of a nil [Call], and by
 // those of one that has been answered.
 var ErrNoCall = errors.New("safetool: no call is being served in this context")
+
+// Flagged says which texts among the arguments hold what a reader cannot see, and what, of
+// fields with the tag text:"flag"; it is empty where none does. The audit log has it too.
+func (c *Call) Flagged() string {
+	if c == nil {
+		return ""
+	}
+	return c.flagged
+}
 
 // Credential returns the credential that the policy of the tool names. It is
 // there from before the handler runs until the call is answered; afterwards, and

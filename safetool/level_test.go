@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -320,5 +321,49 @@ func TestABufferedCallOverALog(t *testing.T) {
 	late, err := client.CallTool(context.Background(), &mcp.CallToolParams{Name: "order", Arguments: order})
 	if err == nil && !late.IsError {
 		t.Error("it ran without a log")
+	}
+}
+
+type noteIn struct {
+	Note string `json:"note" text:"flag" validate:"max=20"`
+}
+
+// What is flagged is let through, and said to the handler and in the log before it runs; a
+// log that cannot say it stops the call.
+func TestFlaggedTextsAreTold(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	trail := &safetooltest.Recorder{Fail: func(e audit.Event) error {
+		if broken.Load() && e.Decision.Rule == "text" {
+			return errors.New("broken")
+		}
+		return nil
+	}}
+	server, err := safetool.NewServer(&mcp.Implementation{Name: "test"}, &safetool.Options{Audit: trail, Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	safetool.AddTool(server, &mcp.Tool{Name: "note"}, open, func(ctx context.Context, _ *mcp.CallToolRequest, in noteIn) (*mcp.CallToolResult, any, error) {
+		told = append(told, safetool.CallFrom(ctx).Flagged())
+		return nil, nil, nil
+	})
+	client := safetooltest.NewClient(t, server)
+	for _, note := range []string{"plain", "a\u200bb"} {
+		if res := call(t, client, "note", noteIn{note}); res.IsError {
+			t.Fatal(dump(res))
+		}
+	}
+	const want = "note: a character without width, at character 2"
+	if !slices.Equal(told, []string{"", want}) {
+		t.Errorf("the handler is told %q", told)
+	}
+	events := trail.Calls()
+	if phases(events) != "intent outcome notice intent outcome" || events[2].Decision.Reason != "let through: "+want || events[2].Call != events[3].Call {
+		t.Errorf("%s: %+v", phases(events), events[2].Decision)
+	}
+	broken.Store(true)
+	if res := call(t, client, "note", noteIn{"a\u200bb"}); !res.IsError || len(told) != 2 {
+		t.Errorf("it ran: %s", dump(res))
 	}
 }

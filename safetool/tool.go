@@ -27,6 +27,7 @@ type tool struct {
 	listsOut   bool // an output schema is listed
 	headers    []bridge.ParamHeader
 	answers    audit.Rules // of the answer's structured content
+	flags      bool        // some texts are flagged
 }
 
 // AddTool adds a tool whose arguments and output have Go types, as [mcp.AddTool]
@@ -98,7 +99,7 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 		}
 		return &Result{Output: output, Content: content}, nil
 	}
-	out.encode, out.objects = result.Encode, result.IsObject()
+	out.encode, out.objects, out.flags = result.Encode, result.IsObject(), args.Flags()
 	return s.register(out, args.Schema(), result.Schema(), args.Fields(), result.Fields(), args.Warnings())
 }
 

@@ -81,13 +81,17 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 
 // decode decodes and validates the arguments, and makes what is recorded of them.
 func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, error) {
+	var flagged *validate.Findings
+	if t.flags {
+		ctx, flagged = validate.Collect(ctx)
+	}
 	arguments, err := shielded(func() (any, error) { return t.decode(ctx, raw) })
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
 	p.submit(p.feature.recordable(p.server, raw, err == nil), raw)
 	if err == nil {
-		return arguments, nil
+		return arguments, p.flag(ctx, flagged)
 	}
 	var (
 		invalid *validate.Error
@@ -108,6 +112,21 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 		}}
 	}
 	return nil, err
+}
+
+// flag records what was found in texts that are let through with it, before anything is
+// done with them.
+func (p *pass) flag(ctx context.Context, found *validate.Findings) error {
+	if found.Empty() {
+		return nil
+	}
+	p.call.flagged = found.String()
+	e := p.event(audit.PhaseNotice, p.callID)
+	e.Decision = audit.Decision{By: "validate", Rule: "text", Reason: "let through: " + p.call.flagged}
+	if err := p.server.recordOnce(ctx, e); err != nil {
+		return unrecordable(err)
+	}
+	return nil
 }
 
 func invalidArguments(name string, e *validate.Error) Problem {

@@ -85,6 +85,11 @@ func For[T any](o *Options) (*Arguments[T], error) {
 // what T and its tags say. It must not be changed.
 func (a *Arguments[T]) Schema() json.RawMessage { return a.schema }
 
+// Flags says that texts of T have the tag text:"flag", so that it is worth a [Collect].
+func (a *Arguments[T]) Flags() bool {
+	return a.program != nil && a.program.root.flagged(map[*node]bool{})
+}
+
 // Warnings returns what the author should know though nothing is wrong: members
 // without an upper bound, with the rule that bounds them.
 func (a *Arguments[T]) Warnings() []string { return a.warnings }

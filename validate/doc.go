@@ -51,5 +51,20 @@
 // goes: take an int64, a json.Number or a *big.Int where that matters. A *big.Int has
 // at most 5000 digits. An error names at most 100 wrong values.
 //
+// # Texts
+//
+// A text is refused that holds what a reader cannot see (escape sequences, controls,
+// bidirectional controls, tags, characters without width), or is not in Unicode's normal
+// form C, so that what looks the same is the same; see package text for what stays: emoji,
+// and the joiners of Persian and of Indic scripts. A field says otherwise with a tag of its
+// own, for all texts in it:
+//
+//	Note string `json:"note" text:"strip"` // reject, strip, flag or raw
+//
+// strip takes it out before the rules are held; flag lets it through and says so, to the
+// handler (Call.Flagged of package safetool) and in the audit log; raw looks at nothing.
+// What is in an any or in a type that reads itself is not looked at, nor is what an own
+// schema alone describes.
+//
 // Lengths of strings are counted in code points, as JSON Schema does.
 package validate

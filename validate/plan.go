@@ -43,6 +43,8 @@ type node struct {
 
 	keywords []keyword
 	says     []string // rules that have no keyword, in words
+	hygiene  hygiene  // of a string, if it is looked at
+	watched  bool
 	bounded  bool
 	closed   bool
 	deep     bool // something below it is to be walked
@@ -143,6 +145,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 	if below == nil {
 		below = &level{}
 	}
+	below.hygiene = l.hygiene
 	switch n.typ.Kind() {
 	case reflect.Bool:
 		n.form, n.closed, n.bounded = formBoolean, true, true
@@ -197,10 +200,12 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 	if k := n.typ.Key(); p.writesItself(k) || p.writesText(k) {
 		return fmt.Errorf("the keys of a %s read themselves, so that rules would be held against other values: use strings or whole numbers", n.typ)
 	}
-	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys}); err != nil {
+	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys, hygiene: keysOf(below.hygiene)}); err != nil {
 		return fmt.Errorf("its keys: %w", err)
 	}
-	n.elem, err = p.plan(n.typ.Elem(), below)
+	if n.elem, err = p.plan(n.typ.Elem(), below); err == nil && n.elem.strips(map[*node]bool{}) {
+		err = errors.New(`text:"strip" is not for what is in a map: use a list, or text:"reject"`)
+	}
 	return err
 }
 
@@ -323,7 +328,12 @@ func (p *planner) rules(n *node, l *level) error {
 		}
 	}
 	if l.allow != "" {
-		return p.allowRule(n, l.allow)
+		if err := p.allowRule(n, l.allow); err != nil {
+			return err
+		}
+	}
+	if n.typ.Kind() == reflect.String && !n.own && !p.output {
+		n.clean(l.hygiene)
 	}
 	return nil
 }

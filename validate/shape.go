@@ -138,6 +138,9 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 	if p.output {
 		out.required = !out.optional
 	}
+	if l.hygiene, err = parseHygiene(f.Tag.Get("text")); err != nil {
+		return out, err
+	}
 	out.node, err = p.plan(f.Type, l)
 	return out, err
 }
@@ -224,4 +227,4 @@ func (p *planner) settleNode(n *node) (changed bool) {
 
 // walked says that a value of this node is to be looked at when it is there, even
 // where no null is.
-func (n *node) walked() bool { return n.deep || len(n.checks) > 0 || n.allow != nil }
+func (n *node) walked() bool { return n.deep || n.watched || len(n.checks) > 0 || n.allow != nil }

@@ -19,6 +19,7 @@ type level struct {
 	allow               string // the name of an allowlist
 	keys                []term
 	dive                *level
+	hygiene             hygiene
 }
 
 // parseTag splits a validate tag the way validator does, and takes out of it what

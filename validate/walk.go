@@ -11,6 +11,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/safemcp/safemcp/internal/jsonwalk"
+	"github.com/safemcp/safemcp/validate/text"
 )
 
 // A walker holds a value against its nodes, beside the text that it was decoded
@@ -27,6 +28,8 @@ type walker struct {
 	more    bool                // more is wrong than errs says
 	root    reflect.Value       // the struct that the whole value is, for relations
 	lists   map[string][]string // by name
+
+	findings *Findings // nil where nobody asks
 }
 
 // A step is one part of a path: a member, an element, or a member of a map, whose
@@ -43,6 +46,7 @@ var walkers = sync.Pool{New: func() any { return new(walker) }}
 func newWalker(ctx context.Context, raw []byte) *walker {
 	w, _ := walkers.Get().(*walker)
 	w.ctx, w.raw = ctx, raw
+	w.findings, _ = ctx.Value(findingsKey{}).(*Findings)
 	return w
 }
 
@@ -147,6 +151,9 @@ func (w *walker) null(n *node) {
 // checks holds a value against the rules of its node and says whether it may be looked
 // into: not where it has more elements than it may.
 func (w *walker) checks(n *node, v reflect.Value) bool {
+	if n.watched && !w.hygienic(n, v) {
+		return false
+	}
 	for i := range n.checks {
 		if c := &n.checks[i]; !c.ok(v) {
 			w.fail(c.rule, c.phrase, c.allowed)
@@ -161,6 +168,10 @@ func (w *walker) checks(n *node, v reflect.Value) bool {
 
 // key holds a member's name in a map against the rules for keys.
 func (w *walker) key(n *node, key reflect.Value) {
+	if n.watched && text.Find(key.String()) != nil {
+		w.fail("text", "has a name with characters that cannot be seen", nil)
+		return
+	}
 	for i := range n.checks {
 		if c := &n.checks[i]; !c.ok(key) {
 			w.fail(c.rule, "has a name that "+c.phrase, c.allowed)

@@ -64,7 +64,7 @@ func TestNoStatementWritesOrLeavesItsTransaction(t *testing.T) {
 		`SELECT E'\'; DELETE FROM books; --'; DELETE FROM loans`: "cannot insert multiple commands",
 		"SELECT U&'\\0027' ; DELETE FROM books":                  "cannot insert multiple commands",
 		"SELECT 1; FETCH ALL FROM answer":                        "cannot insert multiple commands",
-		"SELECT 1\u037e DELETE FROM books":                       "42601", // a Greek question mark
+		"SELECT 1\u037e DELETE FROM books":                       "normal form C", // a Greek question mark, which is a semicolon there
 		"SELECT 1) ; DELETE FROM books; --":                      "42601",
 		// Anything but a SELECT.
 		"COMMIT": "42601", "ROLLBACK": "42601", "END": "42601", "BEGIN": "42601", "ABORT": "42601", "SAVEPOINT a": "42601",

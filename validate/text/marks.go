@@ -1,6 +1,7 @@
 package text
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,27 +25,36 @@ func rightToLeft(r rune) bool { return r >= 0x590 && !hidden(r) && unicode.In(r,
 func withoutIdleMarks(s string) string {
 	var out strings.Builder
 	from := 0 // of what stays and has not been written
-	for start := 0; start < len(s); {
-		end := len(s)
-		if i := strings.IndexByte(s[start:], '\n'); i >= 0 {
-			end = start + i + 1
-		}
-		line := s[start:end]
-		mixed := strings.ContainsFunc(line, isMark) && strings.ContainsFunc(line, rightToLeft)
-		for i, r := range line {
-			if !isMark(r) || (mixed && !amidLetters(line, i, i+utf8.RuneLen(r))) {
-				continue
-			}
-			out.WriteString(s[from : start+i])
-			from = start + i + utf8.RuneLen(r)
-		}
-		start = end
+	for at := range idleMarks(s) {
+		out.WriteString(s[from:at])
+		_, size := utf8.DecodeRuneInString(s[at:])
+		from = at + size
 	}
 	if from == 0 {
 		return s
 	}
 	out.WriteString(s[from:])
 	return out.String()
+}
+
+// idleMarks are the places of those marks.
+func idleMarks(s string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for start := 0; start < len(s); {
+			end := len(s)
+			if i := strings.IndexByte(s[start:], '\n'); i >= 0 {
+				end = start + i + 1
+			}
+			line := s[start:end]
+			mixed := strings.ContainsFunc(line, isMark) && strings.ContainsFunc(line, rightToLeft)
+			for i, r := range line {
+				if isMark(r) && (!mixed || amidLetters(line, i, i+utf8.RuneLen(r))) && !yield(start+i) {
+					return
+				}
+			}
+			start = end
+		}
+	}
 }
 
 // amidLetters says that what is between two places stands between letters, with their

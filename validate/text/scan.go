@@ -46,7 +46,13 @@ type cleaner struct {
 	from   int  // of what stays in the text and has not been written
 	last   rune // the last character that stays
 	marked bool // a mark of direction stays, for now
+
+	finding bool   // what is dropped is noted
+	dropped []part // of the text
 }
+
+// A part is what is between two places of a text.
+type part struct{ at, end int }
 
 // run cleans the text, of which everything before at is plain.
 func (c *cleaner) run(at int) {
@@ -115,6 +121,30 @@ func (c *cleaner) next(at int) rune {
 func (c *cleaner) drop(at, end int) {
 	c.out.WriteString(c.in[c.from:at])
 	c.from = end
+	if c.finding {
+		c.dropped = append(c.dropped, part{at, end})
+	}
+}
+
+// original is the place in the text of one in the result.
+func (c *cleaner) original(at int) int {
+	moved := 0 // how far the text is ahead of the result
+	for _, d := range c.dropped {
+		if d.at-moved > at {
+			break
+		}
+		moved += d.end - d.at
+		if c.replaced(d) {
+			moved -= utf8.RuneLen(utf8.RuneError)
+		}
+	}
+	return at + moved
+}
+
+// replaced says that a byte which is not UTF-8 was replaced.
+func (c *cleaner) replaced(d part) bool {
+	r, size := utf8.DecodeRuneInString(c.in[d.at:])
+	return r == utf8.RuneError && size == 1
 }
 
 // result is the text itself where nothing was dropped.
