@@ -359,7 +359,7 @@ func TestFlaggedTextsAreTold(t *testing.T) {
 		t.Errorf("the handler is told %q", told)
 	}
 	events := trail.Calls()
-	if phases(events) != "intent outcome notice intent outcome" || events[2].Decision.Reason != "let through: "+want || events[2].Call != events[3].Call {
+	if phases(events) != "intent: outcome:ok notice: intent: outcome:ok" || events[2].Decision.Reason != "let through: "+want || events[2].Call != events[3].Call {
 		t.Errorf("%s: %+v", phases(events), events[2].Decision)
 	}
 	broken.Store(true)
