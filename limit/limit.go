@@ -18,6 +18,11 @@ type Limits struct {
 	// ArgumentDepth bounds how deep arrays and objects may be nested in the
 	// arguments.
 	ArgumentDepth int
+	// ArgumentValues bounds the members and elements of the arguments in all,
+	// ArgumentElements those of one object or list, and ArgumentString one text or
+	// name, in bytes as it is written. What exceeds them is refused before it is
+	// decoded.
+	ArgumentValues, ArgumentElements, ArgumentString int
 	// ResultBytes bounds the answer as encoded, in bytes.
 	ResultBytes int
 	// Timeout bounds how long the handler may take before the caller is answered
@@ -42,6 +47,9 @@ func Defaults() Limits {
 	return Limits{
 		ArgumentBytes:     1 << 20,
 		ArgumentDepth:     64,
+		ArgumentValues:    50_000,
+		ArgumentElements:  10_000,
+		ArgumentString:    512 << 10,
 		ResultBytes:       4 << 20,
 		Timeout:           time.Minute,
 		Concurrency:       64,
@@ -54,6 +62,9 @@ func Defaults() Limits {
 func (l Limits) Or(base Limits) Limits {
 	or(&l.ArgumentBytes, base.ArgumentBytes)
 	or(&l.ArgumentDepth, base.ArgumentDepth)
+	or(&l.ArgumentValues, base.ArgumentValues)
+	or(&l.ArgumentElements, base.ArgumentElements)
+	or(&l.ArgumentString, base.ArgumentString)
 	or(&l.ResultBytes, base.ResultBytes)
 	or(&l.Timeout, base.Timeout)
 	or(&l.Concurrency, base.Concurrency)
@@ -61,6 +72,11 @@ func (l Limits) Or(base Limits) Limits {
 	or(&l.Rate, base.Rate)
 	or(&l.CallerRate, base.CallerRate)
 	return l
+}
+
+// Shape returns the bounds of what arguments may be made of.
+func (l Limits) Shape() Shape {
+	return Shape{Depth: l.ArgumentDepth, Values: l.ArgumentValues, Elements: l.ArgumentElements, String: l.ArgumentString}
 }
 
 func or[T comparable](field *T, base T) {
@@ -78,6 +94,12 @@ func (l Limits) Check() string {
 		return "ArgumentBytes"
 	case l.ArgumentDepth < 0:
 		return "ArgumentDepth"
+	case l.ArgumentValues < 0:
+		return "ArgumentValues"
+	case l.ArgumentElements < 0:
+		return "ArgumentElements"
+	case l.ArgumentString < 0:
+		return "ArgumentString"
 	case l.ResultBytes < 0:
 		return "ResultBytes"
 	case l.Timeout < 0:

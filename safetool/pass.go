@@ -2,6 +2,7 @@ package safetool
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -100,13 +101,25 @@ func (p *pass) enter(arguments []byte) error {
 			Message: fmt.Sprintf("The arguments are too large: at most %d bytes are taken.", most),
 		})
 	}
-	if most := p.feature.limits.ArgumentDepth; limit.DepthExceeds(arguments, most) {
-		return refuse("limit", "argument_depth", Problem{
-			Code: CodeArgumentsTooDeep, Category: CategoryCaller,
-			Message: fmt.Sprintf("The arguments are nested too deep: at most %d levels are taken.", most),
-		})
+	return p.feature.misshapen(arguments)
+}
+
+// misshapen refuses arguments that would take more memory than they have bytes.
+func (f *feature) misshapen(arguments json.RawMessage) error {
+	code, rule, message := CodeArgumentsTooLarge, "", ""
+	switch shape := f.limits.Shape(); shape.Exceeded(arguments) {
+	case limit.NoBound:
+		return nil
+	case limit.DepthBound:
+		code, rule, message = CodeArgumentsTooDeep, "argument_depth", fmt.Sprintf("The arguments are nested too deep: at most %d levels are taken.", shape.Depth)
+	case limit.ValuesBound:
+		rule, message = "argument_values", fmt.Sprintf("The arguments hold too many values: at most %d are taken in all.", shape.Values)
+	case limit.ElementsBound:
+		rule, message = "argument_elements", fmt.Sprintf("The arguments hold a list or an object that is too long: at most %d elements are taken.", shape.Elements)
+	case limit.StringBound:
+		rule, message = "argument_string", fmt.Sprintf("The arguments hold a text that is too long: at most %d bytes are taken.", shape.String)
 	}
-	return nil
+	return refuse("limit", rule, Problem{Code: code, Category: CategoryCaller, Message: message})
 }
 
 func busy(rule, message string) *refusal {

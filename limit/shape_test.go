@@ -149,3 +149,90 @@ func FuzzDepthExceeds(f *testing.F) {
 		}
 	})
 }
+
+// counted is what a real decoder finds: members and elements in all, of one at most, and
+// the longest string, here of texts that are written without escapes.
+func counted(t testing.TB, text []byte) (shape limit.Shape) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var open []int
+	var names []bool // an object, of which a name comes next
+	value := func() {
+		if n := len(open); n > 0 && !(names[n-1] && open[n-1]%2 == 1) {
+			shape.Values++
+		}
+	}
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return shape
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if text, is := token.(string); is {
+			shape.String = max(shape.String, len(text))
+		}
+		if token == json.Delim(']') || token == json.Delim('}') {
+			n := open[len(open)-1]
+			if names[len(names)-1] {
+				n /= 2
+			}
+			shape.Elements = max(shape.Elements, n)
+			open, names = open[:len(open)-1], names[:len(names)-1]
+			continue
+		}
+		if n := len(open); n > 0 {
+			open[n-1]++
+		}
+		value()
+		if delim, is := token.(json.Delim); is {
+			open, names = append(open, 0), append(names, delim == '{')
+			shape.Depth = max(shape.Depth, len(open))
+		}
+	}
+}
+
+func TestTheShapeIsTheDecoders(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	const plenty = 1 << 20
+	for range 3000 {
+		var b strings.Builder
+		value(&b, r, 6)
+		text := []byte(strings.NewReplacer(`\\\"`, "x", `\\`, "x", `\"`, "x", `\u005b`, "x").Replace(b.String()))
+		if !json.Valid(text) {
+			continue
+		}
+		is := counted(t, text)
+		for bound, set := range map[limit.Bound]func(*limit.Shape, int) int{
+			limit.DepthBound:    func(s *limit.Shape, n int) int { s.Depth = n; return is.Depth },
+			limit.ValuesBound:   func(s *limit.Shape, n int) int { s.Values = n; return is.Values },
+			limit.ElementsBound: func(s *limit.Shape, n int) int { s.Elements = n; return is.Elements },
+			limit.StringBound:   func(s *limit.Shape, n int) int { s.String = n; return is.String },
+		} {
+			s := limit.Shape{Depth: plenty, Values: plenty, Elements: plenty, String: plenty}
+			n := set(&s, 0)
+			for _, most := range []int{n - 1, n, n + 1} {
+				if set(&s, most); most < 0 {
+					continue
+				}
+				want := limit.NoBound
+				if n > most {
+					want = bound
+				}
+				if got := s.Exceeded(text); got != want {
+					t.Fatalf("%s has %+v: with %+v %v is exceeded, not %v", text, is, s, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestShapeCostsNoMemory(t *testing.T) {
+	in := []byte(strings.Repeat(`{"a":["b\"",`, 60))
+	if n := testing.AllocsPerRun(100, func() { _ = limit.Defaults().Shape().Exceeded(in) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
