@@ -51,6 +51,19 @@
 // goes: take an int64, a json.Number or a *big.Int where that matters. A *big.Int has
 // at most 5000 digits. An error names at most 100 wrong values.
 //
+// # Defaults and enums
+//
+// A field that is not given has the value of its default tag, which the schema says, too:
+//
+//	Limit int `json:"limit" default:"20" validate:"min=1,max=100"`
+//
+// Rules about other fields take it for given.
+//
+// A named string type whose method Values returns its values takes those alone, wherever it
+// stands:
+//
+//	func (Unit) Values() []Unit { return []Unit{Metric, Imperial} }
+//
 // # Texts
 //
 // A text is refused that holds what a reader cannot see (escape sequences, controls,

@@ -226,7 +226,7 @@ func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 		seen[i] = w.presence(value, before)
 		return end
 	})
-	w.absent(s, seen)
+	w.absent(s, v, seen)
 	if s.related {
 		w.relations(s, v, seen)
 	}

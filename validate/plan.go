@@ -76,6 +76,7 @@ type field struct {
 	relations   []relation
 	audit       string
 	description string
+	fallback    reflect.Value // where it is not given; not valid where there is none
 }
 
 var (
@@ -205,6 +206,8 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 	}
 	if n.elem, err = p.plan(n.typ.Elem(), below); err == nil && n.elem.strips(map[*node]bool{}) {
 		err = errors.New(`text:"strip" is not for what is in a map: use a list, or text:"reject"`)
+	} else if err == nil && n.elem.fallsBackIn() {
+		err = errors.New("a default is not for what is in a map: use a list, or set it in the handler")
 	}
 	return err
 }
@@ -314,6 +317,15 @@ func (p *planner) rules(n *node, l *level) error {
 	}
 	if n.typ.Kind() == reflect.Interface && len(l.terms) > 0 {
 		return errors.New("an interface takes no rules, since anything may be in it: use a type")
+	}
+	values, err := enumerated(n.typ)
+	if err != nil {
+		return err
+	}
+	if values != nil && !n.own {
+		if err := n.add(oneOf("enum", values)); err != nil {
+			return err
+		}
 	}
 	for _, t := range l.terms {
 		c, err := compile(t, n)

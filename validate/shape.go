@@ -141,7 +141,12 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 	if l.hygiene, err = parseHygiene(f.Tag.Get("text")); err != nil {
 		return out, err
 	}
-	out.node, err = p.plan(f.Type, l)
+	if out.node, err = p.plan(f.Type, l); err != nil {
+		return out, err
+	}
+	if tag, there := f.Tag.Lookup("default"); there {
+		err = p.fallsBack(&out, f.Type, tag)
+	}
 	return out, err
 }
 

@@ -242,7 +242,7 @@ func (w *walker) object(s *shape, v reflect.Value, at int) int {
 		seen[i] = w.presence(value, before)
 		return end
 	})
-	w.absent(s, seen)
+	w.absent(s, v, seen)
 	if s.related {
 		w.relations(s, v, seen)
 	}
@@ -277,10 +277,15 @@ func (w *walker) relations(s *shape, v reflect.Value, seen []presence) {
 	}
 }
 
-// absent says what is not there and has to be.
-func (w *walker) absent(s *shape, seen []presence) {
+// absent says what is not there and has to be, and gives what is not there its default.
+func (w *walker) absent(s *shape, v reflect.Value, seen []presence) {
 	for i := range s.fields {
-		if f := &s.fields[i]; seen[i] == absent && f.required {
+		f := &s.fields[i]
+		if seen[i] == absent && f.fallback.IsValid() {
+			f.fall(v)
+			seen[i] = given
+		}
+		if seen[i] == absent && f.required {
 			w.enter(f.name)
 			w.fail("required", "is required", nil)
 			w.leave()
