@@ -1,0 +1,352 @@
+package safetool_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/safetool"
+	"github.com/safemcp/safemcp/safetool/safetooltest"
+)
+
+// overDir is a server over a log; done closes both and returns the log's text.
+func overDir(t *testing.T) (server *safetool.Server, dir string, done func(*mcp.ClientSession) string) {
+	t.Helper()
+	dir = t.TempDir()
+	trail, err := audit.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err = safetool.NewServer(&mcp.Implementation{Name: "test"}, &safetool.Options{Audit: trail, Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, dir, func(client *mcp.ClientSession) string {
+		if err := errors.Join(client.Close(), trail.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		for line, err := range audit.Lines(dir) {
+			if err != nil {
+				t.Errorf("the log cannot be read: %v", err)
+				break
+			}
+			b.Write(line.Raw)
+			b.WriteByte('\n')
+		}
+		return b.String()
+	}
+}
+
+func withCanary(t *testing.T, what, log string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "anary") || strings.Contains(line, "4111111111") {
+			t.Errorf("%s: what was typed is in the log: %s", what, line)
+		}
+	}
+}
+
+type refutedIn struct {
+	Labels map[string]string         `json:"labels,omitempty" validate:"omitempty,max=9"`
+	Deep   map[string]map[string]int `json:"deep,omitempty" validate:"omitempty,max=9"`
+	Lists  [][]map[string]any        `json:"lists,omitempty" validate:"omitempty,max=9"`
+	Any    any                       `json:"any,omitempty"`
+	Raw    json.RawMessage           `json:"raw,omitempty"`
+	Number float64                   `json:"number,omitempty"`
+	Amount int64                     `json:"amount,omitempty"`
+}
+
+// Names within arguments are the caller's words as values are: they are in no cause.
+func TestRefutedNamesThatWereTypedAreInACause(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string]string{
+		"name in a map":           `{"labels":{"canary-name":"v"}}`,
+		"name in a map in a map":  `{"deep":{"canary-name":{"canary-inner":1}}}`,
+		"name in a list of lists": `{"lists":[[{"canary-name":1}]]}`,
+		"name in any":             `{"any":{"canary-name":{"x":[{"canary-2":true}]}}}`,
+		"name in raw":             `{"raw":{"canary-name":1}}`,
+		"value in any":            `{"any":{"x":["canary-value"]}}`,
+		"value in raw":            `{"raw":["canary-value"]}`,
+	} {
+		server, _, done := overDir(t)
+		safetool.AddTool(server, &mcp.Tool{Name: "fails"}, open,
+			func(_ context.Context, _ *mcp.CallToolRequest, in refutedIn) (*mcp.CallToolResult, any, error) {
+				return nil, nil, fmt.Errorf("cannot do %v %v %v %v %s", in.Labels, in.Deep, in.Lists, in.Any, in.Raw)
+			})
+		client := safetooltest.NewClient(t, server)
+		call(t, client, "fails", json.RawMessage(args))
+		withCanary(t, name, done(client))
+	}
+}
+
+// Nor are numbers in another form than the caller's.
+func TestRefutedNumbersInACause(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string]string{
+		"as an exponent": `{"number":4111111111111111}`,
+		"from exponent":  `{"number":4.111111111111111e15}`,
+	} {
+		server, _, done := overDir(t)
+		safetool.AddTool(server, &mcp.Tool{Name: "fails"}, open,
+			func(_ context.Context, _ *mcp.CallToolRequest, in refutedIn) (*mcp.CallToolResult, any, error) {
+				return nil, nil, fmt.Errorf("no card %.0f, %v", in.Number, in.Number)
+			})
+		client := safetooltest.NewClient(t, server)
+		call(t, client, "fails", json.RawMessage(args))
+		log := done(client)
+		withCanary(t, name, log)
+		if strings.Contains(log, "4.111111") {
+			t.Errorf("%s: it is in the log", name)
+		}
+	}
+}
+
+// Whatever is wrong with arguments, they are not in the log.
+func TestRefutedInvalidArguments(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string]string{
+		"unknown":          `{"canary-name":1}`,
+		"twice":            `{"labels":{"canary":"1","canary":"2"}}`,
+		"twice at the top": `{"amount":1,"amount":4111111111}`,
+		"wrong type":       `{"amount":"canary"}`,
+		"wrong in a map":   `{"labels":{"canary-name":4111111111}}`,
+		"wrong in maps":    `{"deep":{"canary-name":{"canary-inner":"canary"}}}`,
+		"too large":        `{"amount":41111111111111111111111111}`,
+		"a list":           `["canary"]`,
+		"a text":           `"canary"`,
+		"deep":             `{"any":` + strings.Repeat("[", 90) + `"canary"` + strings.Repeat("]", 90) + `}`,
+		"deeper":           `{"any":` + strings.Repeat("[", 9000) + `"canary"` + strings.Repeat("]", 9000) + `}`,
+		"surrogate":        `{"labels":{"canary\ud800":"canary\ud800"}}`,
+		"escaped":          `{"l\u0061bels":{"\u0063anary":"\u0063anary"}}`,
+	} {
+		server, _, done := overDir(t)
+		safetool.AddTool(server, &mcp.Tool{Name: "takes"}, open,
+			func(_ context.Context, _ *mcp.CallToolRequest, in refutedIn) (*mcp.CallToolResult, any, error) {
+				return nil, nil, nil
+			})
+		client := safetooltest.NewClient(t, server)
+		_, _ = client.CallTool(t.Context(), &mcp.CallToolParams{Name: "takes", Arguments: json.RawMessage(args)})
+		withCanary(t, name, done(client))
+	}
+}
+
+// What an own schema does not close is not clear.
+func TestRefutedOwnSchemasThatDoNotClose(t *testing.T) {
+	t.Parallel()
+	closed := `{"type":"object","properties":{"s":{"enum":["x"]}}}`
+	for name, c := range map[string]struct{ schema, args string }{
+		"prefixItems":         {`{"type":"object","properties":{"p":{"type":"array","prefixItems":[{"type":"object"}],"items":` + closed + `}}}`, `{"p":[{"s":"canary"},{"s":"x"}]}`},
+		"items of no list":    {`{"type":"object","properties":{"p":{"items":` + closed + `}}}`, `{"p":{"s":"canary"}}`},
+		"items of items":      {`{"type":"object","properties":{"p":{"type":"array","items":{"items":` + closed + `}}}}`, `{"p":[{"s":"canary"}]}`},
+		"items and members":   {`{"type":"object","properties":{"p":{"properties":{"s":{"type":"string"}},"items":` + closed + `}}}`, `{"p":{"s":"canary"}}`},
+		"items at the root":   {`{"type":"object","items":` + closed + `,"properties":{"s":{"type":"string"}}}`, `{"s":"canary"}`},
+		"draft-07 ref":        {`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","definitions":{"any":{"type":"string"}},"properties":{"s":{"$ref":"#/definitions/any","enum":["x"]}}}`, `{"s":"canary"}`},
+		"draft-07 boolean":    {`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","definitions":{"any":{"type":"string"}},"properties":{"s":{"$ref":"#/definitions/any","type":"boolean"}}}`, `{"s":"canary"}`},
+		"draft-07 ref around": {`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","definitions":{"any":{}},"properties":{"p":{"$ref":"#/definitions/any","properties":{"s":{"enum":["x"]}}}}}`, `{"p":{"s":"canary"}}`},
+		"draft-07 items":      {`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"p":{"type":"array","items":[{"type":"object"}],"additionalItems":` + closed + `}}}`, `{"p":[{"s":"canary"}]}`},
+		"anyOf":               {`{"type":"object","properties":{"s":{"anyOf":[{"enum":["x"]},{"type":"string"}]}}}`, `{"s":"canary"}`},
+		"additional":          {`{"type":"object","properties":{"p":{"type":"object","additionalProperties":{"enum":["x"]}}},"additionalProperties":{"type":"string"}}`, `{"p":{"canary":"x"},"canary":"canary"}`},
+		"a number":            {`{"type":"object","properties":{"n":{"enum":[1]}}}`, `{"n":1.00000000000000000004111111111}`},
+	} {
+		for _, raw := range []bool{true, false} {
+			server, _, done := overDir(t)
+			ran := false
+			if raw {
+				safetool.AddRawTool(server, &mcp.Tool{Name: "own", InputSchema: json.RawMessage(c.schema)}, open,
+					func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+						ran = true
+						return &mcp.CallToolResult{}, nil
+					})
+			} else {
+				safetool.AddTool(server, &mcp.Tool{Name: "own", InputSchema: json.RawMessage(c.schema)}, open,
+					func(context.Context, *mcp.CallToolRequest, any) (*mcp.CallToolResult, any, error) {
+						ran = true
+						return nil, nil, nil
+					})
+			}
+			client := safetooltest.NewClient(t, server)
+			res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: "own", Arguments: json.RawMessage(c.args)})
+			if err != nil || !ran {
+				t.Logf("%s, raw %v: it did not run: %v %s", name, raw, err, dump(res))
+			}
+			withCanary(t, fmt.Sprintf("%s, raw %v", name, raw), done(client))
+		}
+	}
+}
+
+type treeOut struct {
+	Name string    `json:"name"`
+	Sub  []treeOut `json:"sub"`
+}
+
+func grown(depth int) []treeOut {
+	if depth == 0 {
+		return []treeOut{}
+	}
+	return []treeOut{{Name: "n", Sub: grown(depth - 1)}}
+}
+
+type treeIn struct {
+	Name string   `json:"name" validate:"max=9"`
+	Sub  []treeIn `json:"sub,omitempty" validate:"omitempty,max=9,dive"`
+}
+
+// A log over a tool whose types contain themselves is taken up again.
+func TestRefutedTreesPoisonTheLog(t *testing.T) {
+	t.Parallel()
+	for _, list := range []bool{false, true} {
+		server, dir, done := overDir(t)
+		p := open
+		p.Audit = audit.LevelAnswer
+		if list {
+			safetool.AddTool(server, &mcp.Tool{Name: "tree"}, p,
+				func(context.Context, *mcp.CallToolRequest, treeIn) (*mcp.CallToolResult, []treeOut, error) {
+					return nil, grown(12), nil
+				})
+		} else {
+			safetool.AddTool(server, &mcp.Tool{Name: "tree"}, p,
+				func(context.Context, *mcp.CallToolRequest, treeIn) (*mcp.CallToolResult, treeOut, error) {
+					return nil, grown(12)[0], nil
+				})
+		}
+		client := safetooltest.NewClient(t, server)
+		in := json.RawMessage(strings.Repeat(`{"name":"a","sub":[`, 11) + `{"name":"b"}` + strings.Repeat(`]}`, 11))
+		if res := call(t, client, "tree", in); res.IsError {
+			t.Fatal(dump(res))
+		}
+		_ = done(client)
+		r, err := audit.Verify(dir, nil)
+		if err != nil || r.Bad != nil {
+			t.Errorf("list %v: verify: %v %v", list, err, r.Bad)
+		}
+		l, err := audit.Open(dir, nil)
+		if err != nil {
+			t.Errorf("list %v: open: %v", list, err)
+			continue
+		}
+		_ = l.Close()
+	}
+}
+
+type stateOut struct {
+	State string `json:"state" validate:"oneof=sent kept"`
+	Pin   string `json:"pin" audit:"drop"`
+}
+
+// What an error says beside its type is not held against it, and so not clear as if it was.
+func TestRefutedAnErrorsAnswerIsNotFromAClosedList(t *testing.T) {
+	t.Parallel()
+	server, _, done := overDir(t)
+	p := open
+	p.Audit = audit.LevelAnswer
+	safetool.AddTool(server, &mcp.Tool{Name: "fails"}, p,
+		func(_ context.Context, _ *mcp.CallToolRequest, in greeting) (*mcp.CallToolResult, stateOut, error) {
+			return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: "no"}}, StructuredContent: map[string]any{"state": "no such person: " + in.Name}}, stateOut{}, nil
+		})
+	client := safetooltest.NewClient(t, server)
+	call(t, client, "fails", greeting{Name: "canary"})
+	withCanary(t, "an error", done(client))
+}
+
+// JSON that a handler passes on, with a name twice, does not spoil the log.
+func TestRefutedAnAnswerWithANameTwicePoisonsTheLog(t *testing.T) {
+	t.Parallel()
+	for _, isError := range []bool{false, true} {
+		server, dir, done := overDir(t)
+		p := open
+		p.Audit = audit.LevelAnswer
+		safetool.AddRawTool(server, &mcp.Tool{
+			Name: "passes", InputSchema: json.RawMessage(`{"type":"object"}`),
+			OutputSchema: json.RawMessage(`{"type":"object","properties":{"a":{"type":"string"}}}`),
+		}, p, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{IsError: isError, Content: []mcp.Content{&mcp.TextContent{Text: "x"}}, StructuredContent: json.RawMessage(`{"a":"x","a":"y"}`)}, nil
+		})
+		client := safetooltest.NewClient(t, server)
+		res, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: "passes", Arguments: map[string]any{}})
+		t.Logf("error %v: %v %s", isError, err, dump(res))
+		_ = done(client)
+		r, err := audit.Verify(dir, nil)
+		if err != nil || r.Bad != nil {
+			t.Errorf("error %v: verify: %v %v", isError, err, r.Bad)
+		}
+		l, err := audit.Open(dir, nil)
+		if err != nil {
+			t.Errorf("error %v: open: %v", isError, err)
+			continue
+		}
+		_ = l.Close()
+	}
+}
+
+// A tag of an answer that nobody would look at is a wiring mistake, as it is of arguments.
+func TestRefutedATagOfAnAnswerInAMap(t *testing.T) {
+	t.Parallel()
+	server, _ := newServer(t, nil)
+	defer func() {
+		if recover() == nil {
+			t.Error("audit:\"drop\" within a map of the answer was taken, and the member is in an HMAC")
+		}
+	}()
+	p := open
+	p.Audit = audit.LevelAnswer
+	safetool.AddTool(server, &mcp.Tool{Name: "map"}, p,
+		func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, map[string]stateOut, error) {
+			return nil, nil, nil
+		})
+}
+
+// A yes to one set of arguments is not one to another, however little of a call is recorded.
+func TestRefutedAnAnswerIsTakenForOtherArguments(t *testing.T) {
+	t.Parallel()
+	for _, level := range []audit.Level{audit.LevelArguments, audit.LevelMetadata, audit.LevelAnswer} {
+		server, _ := newServer(t, nil)
+		p := open
+		p.Risk, p.Audit = safetool.Write, level
+		var done []string
+		safetool.AddTool(server, &mcp.Tool{Name: "remove"}, p,
+			func(_ context.Context, req *mcp.CallToolRequest, in greeting) (*mcp.CallToolResult, any, error) {
+				if len(req.Params.InputResponses) > 0 {
+					done = append(done, in.Name)
+					return &mcp.CallToolResult{}, nil, nil
+				}
+				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"ok": &mcp.ElicitParams{Message: "Remove " + in.Name + "?"}}}, nil, nil
+			})
+		safetool.AddPrompt(server, &mcp.Prompt{Name: "asks", Arguments: []*mcp.PromptArgument{{Name: "name"}}}, safetool.Policy{Risk: safetool.ReadOnly, AnyCaller: true, Audit: level},
+			func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+				if len(req.Params.InputResponses) > 0 {
+					done = append(done, "prompt "+req.Params.Arguments["name"])
+					return &mcp.GetPromptResult{}, nil
+				}
+				return &mcp.GetPromptResult{InputRequests: mcp.InputRequestMap{"ok": &mcp.ElicitParams{Message: "?"}}}, nil
+			})
+		client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{SDK: &mcp.ClientOptions{
+			MultiRoundTrip:     &mcp.MultiRoundTripOptions{Disabled: true},
+			ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) { return nil, errors.ErrUnsupported },
+		}})
+		yes := mcp.InputResponseMap{"ok": &mcp.ElicitResult{Action: "accept"}}
+		first, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: "remove", Arguments: greeting{Name: "harmless"}})
+		if err != nil || first.RequestState == "" {
+			t.Fatal(err, dump(first))
+		}
+		_, err = client.CallTool(t.Context(), &mcp.CallToolParams{Name: "remove", Arguments: greeting{Name: "everything"}, RequestState: first.RequestState, InputResponses: yes})
+		if len(done) > 0 {
+			t.Errorf("level %v: the user said yes to removing harmless, and the handler removes %q, with that yes: %v", level, done, err)
+		}
+		done = nil
+		asked, err := client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "asks", Arguments: map[string]string{"name": "a"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "asks", Arguments: map[string]string{"name": "b"}, RequestState: asked.RequestState, InputResponses: yes})
+		if len(done) > 0 {
+			t.Errorf("level %v: %q: %v", level, done, err)
+		}
+	}
+}
