@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
+	"github.com/safemcp/safemcp/internal/bridge"
 	"github.com/safemcp/safemcp/safetool"
 	"github.com/safemcp/safemcp/safetool/safetooltest"
 )
@@ -48,7 +50,8 @@ func withCanary(t *testing.T, what, log string) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "anary") || strings.Contains(line, "4111111111") {
-			t.Errorf("%s: what was typed is in the log: %s", what, line)
+			t.Errorf("%s: what was typed is in the log: %.60s…", what, line)
+			return
 		}
 	}
 }
@@ -347,6 +350,78 @@ func TestRefutedAnAnswerIsTakenForOtherArguments(t *testing.T) {
 		_, err = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "asks", Arguments: map[string]string{"name": "b"}, RequestState: asked.RequestState, InputResponses: yes})
 		if len(done) > 0 {
 			t.Errorf("level %v: %q: %v", level, done, err)
+		}
+	}
+}
+
+// Whoever has an answer as it was sent, and the key, finds out whether it is the one, as docs/privacy.md says.
+func TestRefutedTheDigestOfAnAnswerAsItWasSent(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"plain", "a<b> & c", "\u2028", "\u00e9\U0001F600", "\"q\"\\"} {
+		server, dir, done := overDir(t)
+		safetool.AddTool(server, &mcp.Tool{Name: "says"}, open,
+			func(context.Context, *mcp.CallToolRequest, nothing) (*mcp.CallToolResult, map[string]any, error) {
+				return nil, map[string]any{"b": text, "a": []any{1.5, 1e30, map[string]any{"z": nil}}}, nil
+			})
+		near, far := mcp.NewInMemoryTransports()
+		caller := bridge.Caller{Principal: safetooltest.Tester(), Transport: "memory"}
+		if _, err := bridge.Open(server).SDK.Connect(context.Background(), bridge.Identified(near, caller), nil); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := far.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(id float64, method, params string) *jsonrpc.Response {
+			of, _ := jsonrpc.MakeID(id)
+			if err := conn.Write(t.Context(), &jsonrpc.Request{ID: of, Method: method, Params: json.RawMessage(params)}); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				came, err := conn.Read(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r, is := came.(*jsonrpc.Response); is {
+					return r
+				}
+			}
+		}
+		send(1, "initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`)
+		if err := conn.Write(t.Context(), &jsonrpc.Request{Method: "notifications/initialized", Params: json.RawMessage(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		var sent struct {
+			StructuredContent json.RawMessage
+			Content           []struct{ Text string }
+		}
+		res := send(2, "tools/call", `{"name":"says","arguments":{}}`)
+		if err := json.Unmarshal(res.Result, &sent); err != nil || sent.StructuredContent == nil {
+			t.Fatalf("%v %s", err, res.Result)
+		}
+		_ = conn.Close()
+		_ = done
+		keys, err := audit.Keys(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		redactor, err := audit.NewRedactor(keys[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := redactor.Answer()
+		for _, c := range sent.Content {
+			d.Add("text", c.Text)
+		}
+		d.AddBytes("structured", sent.StructuredContent)
+		want := d.Sum()
+		for e, err := range audit.Read(dir) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.MCP.Tool == "says" && e.Phase == audit.PhaseOutcome && e.Outcome.Digest != want {
+				t.Errorf("%q: sent as %s, its digest is not that of the log", text, sent.StructuredContent)
+			}
 		}
 	}
 }

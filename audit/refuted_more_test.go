@@ -1,0 +1,353 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A crash at each step of changes of keys, of what was not synced too.
+func TestRefutedCrashesOfChangesOfKeys(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	base := t.TempDir()
+	dir := filepath.Join(base, "log")
+	d := &simDisk{}
+	o := &Options{SegmentBytes: 1500, reserve: 8}
+	var publics []string
+	rotate := func() {
+		signing, _, err := GenerateKey()
+		must(t, err)
+		must(t, writeWhole(d, filepath.Join(dir, signerFile+nextSuffix), []byte(signing+"\n")))
+		must(t, writeWhole(d, filepath.Join(dir, keyFile+nextSuffix), []byte(hex.EncodeToString(bytes.Repeat([]byte{byte(len(publics))}, 32))+"\n")))
+	}
+	for run := range 3 {
+		if run > 0 {
+			rotate()
+		}
+		l, err := openOn(d, dir, o)
+		must(t, err)
+		for i := range 5 {
+			call := fmt.Sprintf("r%d-%d", run, i)
+			must(t, l.Record(t.Context(), &Event{Phase: PhaseIntent, Call: call, Key: l.redactor.Key()}))
+			d.ack(call + string(PhaseIntent))
+		}
+		must(t, l.Close())
+		publics = append(publics, publicIn(t, dir))
+	}
+	c := &crashable{dir: dir, now: map[string]*inode{}, kept: map[string]*inode{}, named: true}
+	for i, s := range d.steps {
+		c.take(s)
+		for range 1 { // six were tried, for five minutes
+			err := func() error {
+				into, err := os.MkdirTemp(base, "crash")
+				must(t, err)
+				defer os.RemoveAll(into)
+				at := filepath.Join(into, "log")
+				must(t, os.Mkdir(at, 0o700))
+				for path, content := range c.crash(random) {
+					must(t, os.WriteFile(filepath.Join(at, filepath.Base(path)), content, 0o600))
+				}
+				for range 2 {
+					l, err := openOn(osDisk{}, at, o)
+					if err != nil {
+						return fmt.Errorf("not taken up: %w", err)
+					}
+					must(t, l.Record(t.Context(), &Event{Phase: PhaseNotice, Call: "afterwards"}))
+					must(t, l.Close())
+				}
+				found := map[string]bool{}
+				for e, err := range Read(at) {
+					if err != nil {
+						return err
+					}
+					found[e.Call+string(e.Phase)] = true
+				}
+				for _, call := range c.acknowledged {
+					if !found[call] {
+						return fmt.Errorf("%s is not there", call)
+					}
+				}
+				own := publicIn(t, at)
+				for n, public := range publics {
+					r, err := verify(at, &VerifyOptions{PublicKey: public}, nil)
+					if err != nil {
+						return err
+					}
+					if r.Bad != nil {
+						known := false // the key has signed by then
+						for _, later := range publics[n:] {
+							known = known || later == own
+						}
+						if known {
+							return fmt.Errorf("key %d: %v", n, r.Bad)
+						}
+					}
+				}
+				return nil
+			}()
+			if err != nil {
+				t.Fatalf("after step %d, %s %s: %v", i, s.kind, filepath.Base(s.path), err)
+			}
+		}
+	}
+}
+
+// A torn end, of lines or checkpoints, and a change of keys at the same start.
+func TestRefutedTornAndRotated(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	dir := filepath.Join(base, "log")
+	o := &Options{SegmentBytes: 1500}
+	ran(t, dir, o, 8)
+	l, err := Open(dir, o)
+	must(t, err)
+	must(t, l.Record(t.Context(), &Event{Phase: PhaseIntent, Call: "open"}))
+	must(t, l.Close())
+	first := publicIn(t, dir)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	last := 0
+	for n := 1; exists(segmentPath(dir, n)); n++ {
+		last = n
+	}
+	for _, what := range []string{segmentPath(dir, last), notesPath(dir, last)} {
+		whole := contentOf(t, what)
+		for size := 0; size <= len(whole); size += 13 {
+			at := filepath.Join(base, fmt.Sprintf("t%d%s", size, filepath.Ext(what)))
+			must(t, os.Mkdir(at, 0o700))
+			for _, f := range files {
+				content := contentOf(t, f)
+				if f == what {
+					content = content[:size]
+				}
+				must(t, os.WriteFile(filepath.Join(at, filepath.Base(f)), content, 0o600))
+			}
+			must(t, NextKeys(at, true, true))
+			l, err := Open(at, o)
+			if err != nil {
+				if strings.Contains(err.Error(), "not left like this") && filepath.Ext(what) == ".jsonl" || size == 0 || strings.Contains(err.Error(), "missing") {
+					continue // covered lines are gone
+				}
+				t.Errorf("%s cut to %d: %v", filepath.Base(what), size, err)
+				continue
+			}
+			must(t, l.Record(t.Context(), &Event{Phase: PhaseNotice, Call: "x"}))
+			must(t, l.Close())
+			for _, public := range []string{first, publicIn(t, at)} {
+				if r, err := verify(at, &VerifyOptions{PublicKey: public}, nil); err != nil || r.Bad != nil {
+					t.Errorf("%s cut to %d: %v %v", filepath.Base(what), size, err, r.Bad)
+				}
+			}
+		}
+	}
+}
+
+func randomJSON(random *rand.Rand, depth int) string {
+	names := []string{"a", "b", "c", "a.b", "[]", "\\u0061", "", "ä", "x\\ud83d\\ude00", "é\\\"q"}
+	switch n := random.IntN(12); {
+	case n < 3 && depth > 0:
+		var b strings.Builder
+		b.WriteString("{ ")
+		seen := map[string]bool{}
+		for i := range random.IntN(5) {
+			name := names[random.IntN(len(names))]
+			key := strings.ReplaceAll(name, "\\u0061", "a")
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			if len(seen) > 1 {
+				b.WriteString(" ,")
+			}
+			_ = i
+			fmt.Fprintf(&b, "%q :\t", "")
+			s := b.String()
+			b.Reset()
+			b.WriteString(strings.TrimSuffix(s, "\"\" :\t"))
+			b.WriteString(`"` + name + "\" :\t" + randomJSON(random, depth-1))
+		}
+		b.WriteString("\n}")
+		return b.String()
+	case n < 6 && depth > 0:
+		var parts []string
+		for range random.IntN(22) {
+			parts = append(parts, randomJSON(random, depth-1))
+		}
+		return "[" + strings.Join(parts, ", ") + " ]"
+	}
+	leaves := []string{`"canary"`, `"c\u0061nary \ud83d\ude00 \" \\"`, `1e5`, `-0.0`, `17`, `true`, `false`, `null`, `""`, `"` + strings.Repeat("canary", 200) + `"`, `"\u202e\u0000"`, `123456789012345678901234567890`}
+	return leaves[random.IntN(len(leaves))]
+}
+
+func randomRules(random *rand.Rand, depth int) (rules Rules) {
+	for _, name := range []string{"a", "b", "c", "a.b", "", "ä", "x😀", "é\"q"} {
+		if random.IntN(3) == 0 {
+			continue
+		}
+		f := FieldRule{Name: name, Rule: []Rule{RuleHMAC, RuleLen, RuleDrop}[random.IntN(3)]}
+		if depth > 0 && random.IntN(2) == 0 {
+			f.Within = randomRules(random, depth-1)
+		}
+		rules = append(rules, f)
+	}
+	return rules
+}
+
+// Whatever arguments and rules: no panic, nothing clear, and what is written reads back.
+func TestRefutedRandomRedaction(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	r, err := NewRedactor(bytes.Repeat([]byte{7}, 32))
+	must(t, err)
+	most := 0
+	for range 2000 {
+		raw := json.RawMessage("{" + `"a":` + randomJSON(random, 4) + `,"c": ` + randomJSON(random, 4) + `, "z":` + randomJSON(random, 3) + "}")
+		if !json.Valid(raw) {
+			t.Fatalf("%s", raw)
+		}
+		rules := randomRules(random, 4)
+		for _, valid := range []bool{true, false} {
+			args := r.Args(raw, rules, valid)
+			e := &Event{Version: 2, ID: "x", Seq: 1, Time: time.Unix(1, 0).UTC(), Phase: PhaseOutcome, Args: args}
+			line, err := e.MarshalJSON()
+			must(t, err)
+			most = max(most, len(line))
+			if bytes.Contains(line, []byte("canary")) {
+				t.Fatalf("%s: %s", raw, line)
+			}
+			back := new(Event)
+			if err := back.UnmarshalJSON(line); err != nil {
+				t.Fatalf("%v\n%s\n%s", err, raw, line)
+			}
+			again, err := back.MarshalJSON()
+			must(t, err)
+			if !bytes.Equal(line, again) {
+				t.Fatalf("%s\n%s", line, again)
+			}
+			if !valid && !reflect.DeepEqual(args.Digest, back.Args.Digest) {
+				t.Fatal("digest")
+			}
+		}
+	}
+	t.Logf("at most %d bytes", most)
+}
+
+// Buffered events and others, callers that leave, a disk that fails, Close in the midst.
+func TestRefutedBufferedUnderTrouble(t *testing.T) {
+	t.Parallel()
+	for round := range 30 {
+		dir := filepath.Join(t.TempDir(), "log")
+		d := &heldDisk{let: make(chan struct{})}
+		l, err := openOn(d, dir, &Options{SegmentBytes: 4000})
+		must(t, err)
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		acked := map[string]bool{}
+		var buffered, lostAcked atomic.Int64
+		stop := make(chan struct{})
+		group.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					d.broken.Store(false)
+					return
+				case <-time.After(time.Millisecond):
+					if round%2 == 0 {
+						d.broken.Store(i%3 == 1)
+					}
+				}
+			}
+		})
+		var writers sync.WaitGroup
+		for w := range 16 {
+			writers.Go(func() {
+				for i := range 60 {
+					call := fmt.Sprintf("w%d-%d", w, i)
+					ctx, cancel := context.WithCancel(t.Context())
+					if i%5 == 0 {
+						cancel()
+					} else if i%7 == 0 {
+						go cancel()
+					}
+					e := &Event{Phase: PhaseOutcome, Call: call, Buffered: i%3 == 0}
+					err := l.Record(ctx, e)
+					cancel()
+					if err == nil && !e.Buffered {
+						mu.Lock()
+						acked[call] = true
+						mu.Unlock()
+					} else if err == nil {
+						buffered.Add(1)
+					}
+				}
+			})
+		}
+		if round%3 == 0 {
+			time.Sleep(3 * time.Millisecond)
+			go func() { _ = l.Close() }()
+		}
+		writers.Wait()
+		close(stop)
+		group.Wait()
+		done := make(chan error, 1)
+		go func() { done <- l.Close() }()
+		select {
+		case err := <-done:
+			if err != nil && round%2 != 0 {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("Close hangs")
+		}
+		seen := map[string]int{}
+		var inLog, told int64
+		for e, err := range Read(dir) {
+			must(t, err)
+			if e.Decision.Rule == "buffered_lost" {
+				n := 0
+				if _, err := fmt.Sscanf(e.Decision.Reason[strings.Index(e.Decision.Reason, " on ")+4:], "%d events", &n); err == nil {
+					told += int64(n)
+				} else {
+					told++
+				}
+			}
+			if e.Call != "" {
+				seen[e.Call]++
+				if e.Buffered {
+					inLog++
+				}
+			}
+		}
+		for call := range acked {
+			if seen[call] == 0 {
+				lostAcked.Add(1)
+			}
+		}
+		for call, n := range seen {
+			if n > 1 {
+				t.Errorf("%s stands %d times", call, n)
+			}
+		}
+		if lostAcked.Load() > 0 {
+			t.Errorf("%d acknowledged are lost", lostAcked.Load())
+		}
+		if inLog+told != buffered.Load() && l.err == nil {
+			t.Errorf("round %d: %d buffered were taken, %d are there, %d are said to be lost", round, buffered.Load(), inLog, told)
+		}
+		if r, err := verify(dir, nil, nil); err != nil || r.Bad != nil {
+			t.Error(err, r.Bad)
+		}
+	}
+}
