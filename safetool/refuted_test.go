@@ -50,7 +50,7 @@ func withCanary(t *testing.T, what, log string) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, "anary") || strings.Contains(line, "4111111111") {
-			t.Errorf("%s: what was typed is in the log: %.60s…", what, line)
+			t.Errorf("%s: what was typed is in the log: …%.200s…", what, line[max(0, strings.Index(line, "anary")-120):])
 			return
 		}
 	}
@@ -330,8 +330,10 @@ func TestRefutedAnAnswerIsTakenForOtherArguments(t *testing.T) {
 				return &mcp.GetPromptResult{InputRequests: mcp.InputRequestMap{"ok": &mcp.ElicitParams{Message: "?"}}}, nil
 			})
 		client := safetooltest.NewClient(t, server, &safetooltest.ClientOptions{SDK: &mcp.ClientOptions{
-			MultiRoundTrip:     &mcp.MultiRoundTripOptions{Disabled: true},
-			ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) { return nil, errors.ErrUnsupported },
+			MultiRoundTrip: &mcp.MultiRoundTripOptions{Disabled: true},
+			ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+				return nil, errors.ErrUnsupported
+			},
 		}})
 		yes := mcp.InputResponseMap{"ok": &mcp.ElicitResult{Action: "accept"}}
 		first, err := client.CallTool(t.Context(), &mcp.CallToolParams{Name: "remove", Arguments: greeting{Name: "harmless"}})
@@ -423,5 +425,73 @@ func TestRefutedTheDigestOfAnAnswerAsItWasSent(t *testing.T) {
 				t.Errorf("%q: sent as %s, its digest is not that of the log", text, sent.StructuredContent)
 			}
 		}
+	}
+}
+
+type wordy string
+
+func (w *wordy) UnmarshalText(b []byte) error {
+	if string(b) == "panic-canary" {
+		panic("what is " + string(b))
+	}
+	if len(b) > 3 {
+		return fmt.Errorf("no word is %q", b)
+	}
+	*w = wordy(b)
+	return nil
+}
+
+type wordyIn struct {
+	Word wordy    `json:"word,omitempty"`
+	Text string   `json:"text,omitempty" validate:"max=100000"`
+	List []string `json:"list,omitempty" validate:"omitempty,max=9"`
+}
+
+// Nor is what a type of the program's says, or a panic, or a long text.
+func TestRefutedOtherWaysIntoACause(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("canary ", 2000)
+	for name, args := range map[string]string{
+		"own type":        `{"word":"canary"}`,
+		"own type panics": `{"word":"panic-canary"}`,
+		"long":            dump(map[string]string{"text": long}),
+		"overlapping":     `{"text":"a canary b","list":["canary","a canary b c"]}`,
+		"invalid escape":  `{"text":"canary\udc00"}`,
+	} {
+		server, _, done := overDir(t)
+		safetool.AddTool(server, &mcp.Tool{Name: "takes"}, open,
+			func(_ context.Context, _ *mcp.CallToolRequest, in wordyIn) (*mcp.CallToolResult, any, error) {
+				panic(fmt.Sprintf("no: %s %q", in.Text, in.List))
+			})
+		client := safetooltest.NewClient(t, server)
+		_, _ = client.CallTool(t.Context(), &mcp.CallToolParams{Name: "takes", Arguments: json.RawMessage(args)})
+		withCanary(t, name, done(client))
+	}
+}
+
+// Names and URIs that a caller made up are in no event.
+func TestRefutedNamesThatNobodyDeclared(t *testing.T) {
+	t.Parallel()
+	for _, level := range []audit.Level{audit.LevelArguments, audit.LevelMetadata, audit.LevelAnswer} {
+		server, _, done := overDir(t)
+		p := open
+		p.Audit = level
+		safetool.AddPrompt(server, &mcp.Prompt{Name: "p", Arguments: []*mcp.PromptArgument{{Name: "name"}}}, p,
+			func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+				return nil, fmt.Errorf("no %v", req.Params.Arguments)
+			})
+		safetool.AddResourceTemplate(server, &mcp.ResourceTemplate{URITemplate: "test:///{+path}", Name: "t"}, p,
+			func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+				return nil, fmt.Errorf("no %s, nor %s", req.Params.URI, strings.TrimPrefix(req.Params.URI, "test:///"))
+			})
+		client := safetooltest.NewClient(t, server)
+		_, _ = client.CallTool(t.Context(), &mcp.CallToolParams{Name: "canary-tool", Arguments: map[string]any{"canary": "canary"}})
+		_, _ = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "canary-prompt", Arguments: map[string]string{"canary": "canary"}})
+		_, _ = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "p", Arguments: map[string]string{"canary": "canary"}})
+		_, _ = client.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "p", Arguments: map[string]string{"name": "canary"}})
+		_, _ = client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "other:///canary"})
+		_, _ = client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "test:///canary"})
+		_, _ = client.Complete(t.Context(), &mcp.CompleteParams{Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: "p"}, Argument: mcp.CompleteParamsArgument{Name: "canary", Value: "canary"}})
+		withCanary(t, level.String(), done(client))
 	}
 }
