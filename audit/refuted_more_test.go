@@ -351,3 +351,134 @@ func TestRefutedBufferedUnderTrouble(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is cut, doubled, moved or spliced of a log that has had three keys is found with
+// each of them; what is cut from the end, with a checkpoint from elsewhere.
+func TestRefutedSplicesAcrossKeys(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	build := func(name string) (dir string, publics []string) {
+		dir = filepath.Join(base, name)
+		for i := range 3 {
+			if i > 0 {
+				must(t, NextKeys(dir, false, true))
+			}
+			ran(t, dir, &Options{SegmentBytes: 1500}, 20)
+			publics = append(publics, publicIn(t, dir))
+		}
+		return dir, publics
+	}
+	dir, publics := build("log")
+	files, err := filepath.Glob(filepath.Join(dir, "audit-*"))
+	must(t, err)
+	whole := map[string][]byte{}
+	for _, f := range files {
+		whole[f] = contentOf(t, f)
+	}
+	r, err := verify(dir, &VerifyOptions{PublicKey: publics[0]}, nil)
+	must(t, err)
+	if r.Bad != nil {
+		t.Fatal(r.Bad)
+	}
+	n := len(files) / 2
+	signed, _, err := lastNote(dir, []segmentFile{{n, segmentPath(dir, n)}})
+	must(t, err)
+	restore := func() {
+		now, _ := filepath.Glob(filepath.Join(dir, "audit-*"))
+		for _, f := range now {
+			must(t, os.Remove(f))
+		}
+		for f, b := range whole {
+			must(t, os.WriteFile(f, b, 0o600))
+		}
+	}
+	tried := 0
+	check := func(what string) {
+		t.Helper()
+		for i, public := range publics {
+			for name, since := range map[string]string{"none": "", "brief": r.Checkpoint, "signed": string(signed)} {
+				tried++
+				got, err := verify(dir, &VerifyOptions{PublicKey: public, Since: since}, nil)
+				if err == nil && got.Bad == nil {
+					if since == "" && got.Events < r.Events {
+						continue // cut from the end
+					}
+					t.Errorf("%s, key %d, since %s: not found (%d of %d events)", what, i, name, got.Events, r.Events)
+				}
+			}
+		}
+		restore()
+	}
+	pieces := func(f string) (all [][]byte) {
+		if filepath.Ext(f) == ".jsonl" {
+			for l := range bytes.Lines(whole[f]) {
+				all = append(all, l)
+			}
+			return all
+		}
+		for rest := whole[f]; ; {
+			one, more := cutNote(rest)
+			if one == nil {
+				return all
+			}
+			all, rest = append(all, one), more
+		}
+	}
+	for fi, f := range files {
+		must(t, os.Remove(f))
+		check("removed " + filepath.Base(f))
+		all := pieces(f)
+		put := func(what string, p [][]byte) {
+			must(t, os.WriteFile(f, bytes.Join(p, nil), 0o600))
+			check(what + " in " + filepath.Base(f))
+		}
+		last := fi >= len(files)-2
+		for i := range all {
+			if !last || i < len(all)-1 || filepath.Ext(f) == ".jsonl" {
+				put(fmt.Sprintf("removed %d of %d", i, len(all)), append(append([][]byte{}, all[:i]...), all[i+1:]...))
+			}
+			put(fmt.Sprintf("doubled %d", i), append(append(append([][]byte{}, all[:i+1]...), all[i]), all[i+1:]...))
+			if i > 0 {
+				p := append([][]byte{}, all...)
+				p[i-1], p[i] = p[i], p[i-1]
+				put(fmt.Sprintf("swapped %d", i), p)
+			}
+		}
+	}
+	// ends cut at each piece, consistently
+	for end := n - 1; end > 0; end-- {
+		for m := end + 1; m <= n; m++ {
+			must(t, os.Remove(segmentPath(dir, m)))
+			must(t, os.Remove(notesPath(dir, m)))
+		}
+		check(fmt.Sprintf("cut behind segment %d", end))
+		{
+			for m := end + 2; m <= n; m++ {
+				must(t, os.Remove(segmentPath(dir, m)))
+				must(t, os.Remove(notesPath(dir, m)))
+			}
+			must(t, os.WriteFile(segmentPath(dir, end+1), nil, 0o600))
+			must(t, os.WriteFile(notesPath(dir, end+1), pieces(notesPath(dir, end+1))[0], 0o600))
+			check(fmt.Sprintf("cut at the beginning of segment %d", end+1))
+		}
+	}
+	// from the beginning, and renamed
+	for from := 2; from <= n; from++ {
+		for m := 1; m < from; m++ {
+			must(t, os.Remove(segmentPath(dir, m)))
+			must(t, os.Remove(notesPath(dir, m)))
+		}
+		check(fmt.Sprintf("cut before segment %d", from))
+	}
+	// another log's segments
+	other, _ := build("other")
+	for f := range whole {
+		g := filepath.Join(other, filepath.Base(f))
+		if !exists(g) {
+			continue
+		}
+		must(t, os.WriteFile(f, contentOf(t, g), 0o600))
+		check("another log's " + filepath.Base(f))
+	}
+	t.Logf("%d tried", tried)
+}
