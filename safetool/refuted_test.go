@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -493,5 +494,33 @@ func TestRefutedNamesThatNobodyDeclared(t *testing.T) {
 		_, _ = client.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "test:///canary"})
 		_, _ = client.Complete(t.Context(), &mcp.CompleteParams{Ref: &mcp.CompleteReference{Type: "ref/prompt", Name: "p"}, Argument: mcp.CompleteParamsArgument{Name: "canary", Value: "canary"}})
 		withCanary(t, level.String(), done(client))
+	}
+}
+
+type manyIn struct {
+	List []string `json:"list" validate:"max=1000000"`
+}
+
+// Looking for what was typed in an error does not take longer than a call may: it is done
+// for each refusal and failure, and nobody can stop it. The test only prints: no clock decides.
+func TestRefutedLookingForWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip()
+	}
+	server, _ := newServer(t, nil)
+	safetool.AddTool(server, &mcp.Tool{Name: "many"}, open,
+		func(_ context.Context, _ *mcp.CallToolRequest, in manyIn) (*mcp.CallToolResult, any, error) {
+			return nil, nil, fmt.Errorf("cannot take %q", in.List)
+		})
+	client := safetooltest.NewClient(t, server)
+	for _, n := range []int{1000, 5000, 20000, 80000} {
+		words := make([]string, n)
+		for i := range words {
+			words[i] = fmt.Sprintf("%06x", i)
+		}
+		begun := time.Now()
+		res := call(t, client, "many", manyIn{List: words})
+		t.Logf("%d words, %d bytes: %v, error %v", n, len(dump(words)), time.Since(begun), res.IsError)
 	}
 }
