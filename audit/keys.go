@@ -80,7 +80,10 @@ func (l *Log) keys() (err error) {
 	if l.signer, l.verifier, l.public, err = signerOf(signing); err != nil || former == "" {
 		return err
 	}
-	l.former, l.formerVerifier, _, err = signerOf(former)
+	l.former, l.formerVerifier, l.formerly, err = signerOf(former)
+	if beside, was := ReadPublicKey(filepath.Join(l.dir, publicFile)); was == nil && beside == l.public { // the log has gone on to it
+		l.former = nil
+	}
 	return err
 }
 
@@ -123,8 +126,13 @@ func (l *Log) goOnTo(next note.Signer) error {
 	}
 	l.signer, l.former = next, former
 	err = l.begin()
-	l.former = nil
-	return err
+	if l.former = nil; err != nil {
+		return err
+	}
+	// So that the segment has an event, and a checkpoint behind the first one.
+	return l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+		By: "log", Rule: "signing_key_begun", Reason: fmt.Sprintf("from this segment on checkpoints are signed with the key %s", next.Name()),
+	}})
 }
 
 // named says in the log that arguments are keyed with another key than before.

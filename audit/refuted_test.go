@@ -191,17 +191,16 @@ func TestRefutedABitOfTheFormerKeysSignature(t *testing.T) {
 			t.Errorf("with the %s key %d flips of a bit are not found", who, missed)
 		}
 	}
-	// and the next start goes on over it
+	// and the next start does not go on over it
 	changed := bytes.Clone(whole)
 	at := bytes.Index(changed, []byte("\n\n— ")) + len("\n\n— safemcp/audit/0123456789abcdef AAAAAAAAAAAAAAAA")
 	if changed[at]++; changed[at] > 'z' {
 		changed[at] = 'A'
 	}
 	must(t, os.WriteFile(path, changed, 0o600))
-	ran(t, dir, nil, 3)
-	for who, public := range map[string]string{"first": first, "last": last} {
-		r, err := verify(dir, &VerifyOptions{PublicKey: public}, nil)
-		t.Logf("taken up; with the %s key: %v %v", who, r.Bad, err)
+	if l, err := Open(dir, nil); err == nil {
+		must(t, l.Close())
+		t.Error("it was taken up")
 	}
 }
 
@@ -274,8 +273,8 @@ func TestRefutedTheFirstKeyAfterRetention(t *testing.T) {
 	if err != nil || r.Bad != nil {
 		t.Errorf("last: %v %v", err, r.Bad)
 	}
-	r, err = verify(dir, &VerifyOptions{PublicKey: first}, nil)
-	if err != nil || r.Bad != nil {
+	r, err = verify(dir, &VerifyOptions{PublicKey: first}, nil) // anybody could have signed what is here
+	if err != nil || r.Bad == nil || !strings.Contains(r.Bad.Reason, "verify it with the newer key") {
 		t.Errorf("first: %v %v", err, r.Bad)
 	}
 }
