@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -416,7 +417,11 @@ func TestRefutedTheDigestOfAnAnswerAsItWasSent(t *testing.T) {
 		for _, c := range sent.Content {
 			d.Add("text", c.Text)
 		}
-		d.AddBytes("structured", sent.StructuredContent)
+		plain := jsontext.Value(sent.StructuredContent)
+		if err := plain.Format(jsontext.PreserveRawStrings(false)); err != nil {
+			t.Fatal(err)
+		}
+		d.AddBytes("structured", plain)
 		want := d.Sum()
 		for e, err := range audit.Read(dir) {
 			if err != nil {
@@ -505,16 +510,13 @@ type manyIn struct {
 // for each refusal and failure, and nobody can stop it. The test only prints: no clock decides.
 func TestRefutedLookingForWhatWasTyped(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip()
-	}
 	server, _ := newServer(t, nil)
 	safetool.AddTool(server, &mcp.Tool{Name: "many"}, open,
 		func(_ context.Context, _ *mcp.CallToolRequest, in manyIn) (*mcp.CallToolResult, any, error) {
 			return nil, nil, fmt.Errorf("cannot take %q", in.List)
 		})
 	client := safetooltest.NewClient(t, server)
-	for _, n := range []int{1000, 5000, 20000, 80000} {
+	for _, n := range []int{1000, 20000} {
 		words := make([]string, n)
 		for i := range words {
 			words[i] = fmt.Sprintf("%06x", i)
