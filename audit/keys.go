@@ -18,6 +18,7 @@ const nextSuffix = ".next"
 // NextKeys makes keys that take the place of the log's own in dir when it is opened the
 // next time: of the HMACs of arguments, and the one that signs checkpoints. Those that are
 // there already stay. A log that has been given its keys in Options does not look at them.
+// It is for the user whose keys they are.
 //
 // The key of HMACs that is replaced is kept as "key.NAME", see [Redactor.Key], so that what
 // was recorded with it can be found. Once that file and its copies are gone, nobody can find
@@ -27,6 +28,11 @@ func NextKeys(dir string, arguments, signing bool) error {
 	for name, wanted := range map[string]bool{keyFile: arguments, signerFile: signing} {
 		if wanted && !exists(filepath.Join(dir, name)) {
 			return fmt.Errorf("audit: in %s is no log that keeps its own key in the file %s: where the program gives it one in audit.Options, give it another there", dir, name)
+		}
+		if wanted {
+			if err := ours(filepath.Join(dir, name)); err != nil {
+				return err
+			}
 		}
 	}
 	if path := filepath.Join(dir, keyFile+nextSuffix); arguments && !exists(path) {
