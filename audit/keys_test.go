@@ -201,7 +201,7 @@ func TestKeysThatAreGivenAreFollowed(t *testing.T) {
 	if _, err := Open(dir, &Options{SigningKey: b, Key: one}); err == nil || !strings.Contains(err.Error(), "not signed") {
 		t.Fatalf("another key was taken without the one before: %v", err)
 	}
-	for range 3 { // it may stay in the configuration
+	for range 3 { // it is not needed any more, and ignored
 		ran(t, dir, &Options{SigningKey: b, FormerSigningKey: a, Key: two}, 3)
 	}
 	ran(t, dir, &Options{SigningKey: b, Key: two}, 3)

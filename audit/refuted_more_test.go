@@ -51,7 +51,7 @@ func TestRefutedCrashesOfChangesOfKeys(t *testing.T) {
 		c.take(s)
 		for range 1 { // six were tried, for five minutes
 			err := func() error {
-				into, err := os.MkdirTemp(base, "crash")
+				into, err := os.MkdirTemp(base, "crash") //nolint:usetesting // there are many
 				must(t, err)
 				defer os.RemoveAll(into)
 				at := filepath.Join(into, "log")
@@ -91,7 +91,7 @@ func TestRefutedCrashesOfChangesOfKeys(t *testing.T) {
 							known = known || later == own
 						}
 						if known {
-							return fmt.Errorf("key %d: %v", n, r.Bad)
+							return fmt.Errorf("key %d: %w", n, r.Bad)
 						}
 					}
 				}

@@ -226,10 +226,7 @@ func (v *verifier) ending(s segmentFile) error {
 			if v.first > 0 && v.removed < v.first-1 {
 				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
 			}
-			if err := v.trust.settled(); err != nil {
-				if bad, is := errors.AsType[*BadRecord](err); is && v.first > 1 {
-					bad.Reason += ", nor does what is here go on to that key: if the log did before, where its segments were removed, verify it with the newer key"
-				}
+			if err := v.settled(); err != nil {
 				return err
 			}
 			if v.old && v.signed && v.tree.size > 0 {
@@ -243,6 +240,15 @@ func (v *verifier) ending(s segmentFile) error {
 			return err
 		}
 	}
+}
+
+// settled says whether the key that was given has signed.
+func (v *verifier) settled() error {
+	err := v.trust.settled()
+	if bad, is := errors.AsType[*BadRecord](err); is && v.first > 1 {
+		bad.Reason += ", nor does what is here go on to that key: if the log did before, where its segments were removed, verify it with the newer key"
+	}
+	return err
 }
 
 func (v *verifier) segment(s segmentFile) error {

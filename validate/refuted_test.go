@@ -41,7 +41,7 @@ func TestRefutedAFieldThatIsNotClosed(t *testing.T) {
 	t.Parallel()
 	for schema, args := range map[string]string{
 		`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","definitions":{"any":{"type":"string"}},"properties":{"s":{"$ref":"#/definitions/any","enum":["x"]}}}`: `{"s":"free"}`,
-		`{"type":"object","items":{"properties":{"s":{"enum":["x"]}}},"properties":{"s":{"type":"string"}}}`:                                                                        `{"s":"free"}`,
+		`{"type":"object","items":{"properties":{"s":{"enum":["x"]}}},"properties":{"s":{"type":"string"}}}`:                                                                         `{"s":"free"}`,
 	} {
 		d, err := validate.ForSchema(json.RawMessage(schema), nil)
 		if err != nil {
