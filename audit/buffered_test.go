@@ -197,3 +197,34 @@ func TestCloseWaitsForWhoIsArriving(t *testing.T) {
 		t.Errorf("got %q", calls)
 	}
 }
+
+// What no checkpoint covers yet is named, with how long that lasts at most; and it lasts no
+// longer.
+func TestTheTailThatIsNotCoveredIsNamed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		l, err := Open(dir, nil)
+		must(t, err)
+		for range 3 {
+			must(t, l.Record(t.Context(), &Event{Phase: PhaseNotice}))
+		}
+		names := func() bool {
+			r, err := verify(dir, nil, nil)
+			if err != nil || r.Bad != nil {
+				t.Fatalf("%v, %v", err, r.Bad)
+			}
+			says := strings.Join(r.CannotKnow, " ")
+			return strings.Contains(says, "No checkpoint covers the last 3 events yet") && strings.Contains(says, "within 1s of each event")
+		}
+		if !names() {
+			t.Error("the tail is not named")
+		}
+		time.Sleep(checkpointEvery)
+		synctest.Wait()
+		if names() {
+			t.Error("it is not covered a second later")
+		}
+		must(t, l.Close())
+	})
+}

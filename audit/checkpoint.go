@@ -23,15 +23,15 @@ import (
 //	previous q0qhRUBqS6bXm6cE1E3vYmB2KcPq1x1mFQdXhG1p6aM=
 //	segment 3
 //	edge R3B8…= 0a1c…= …
-//	key safemcp/audit/9c0e5f…+5a0b…+AX…
+//	key safemcp/audit/9c0e5f…+5a0b…+AX… safemcp/audit/4f9c…+7e11…+AZ…
 //
 //	— safemcp/audit/4f9c2e0d77aa41b0 7WMI…
 //	— safemcp/audit/9c0e5f… 5Bqk…
 //
 // "previous" is the SHA-256 of the checkpoint before, as it stands. A segment begins with
 // one that has the edge of the tree, from which the segment can be verified without those
-// before it. Where it has a "key" that is the public one of what follows: it is signed with
-// that key too, behind the one before it.
+// before it. Where it has a "key" that is the public one of what follows, behind which stands
+// the one of what is before: it is signed with both.
 type checkpoint struct {
 	origin   string
 	size     uint64
@@ -41,6 +41,7 @@ type checkpoint struct {
 	segment  int    // which begins with it, or 0
 	edge     []root // of the tree, where a segment begins
 	key      string // public, that signs from here on, where it is another than before
+	former   string // public, of what is before
 }
 
 // maxCheckpoint bounds a checkpoint, in bytes. The largest has an edge of 64 hashes.
@@ -68,7 +69,7 @@ func (c *checkpoint) text() string {
 		}
 		b.WriteByte('\n')
 		if c.key != "" {
-			b.WriteString("key " + c.key + "\n")
+			b.WriteString("key " + c.key + " " + c.former + "\n")
 		}
 	}
 	return b.String()
@@ -170,6 +171,7 @@ func parseCheckpoint(text string) (*checkpoint, error) {
 		}
 		if len(rest) > 2 {
 			c.key, _ = strings.CutPrefix(rest[2], "key ")
+			c.key, c.former, _ = strings.Cut(c.key, " ")
 		}
 	}
 	if c.text() != text {

@@ -58,13 +58,10 @@ func (a *Args) UnmarshalJSON(raw []byte) error {
 // else wrote may nest them.
 type fields []Field
 
-// maxNested bounds how deep fields are in fields.
-const maxNested = 32
-
 var errFields = errors.New("the fields of arguments are objects in objects, and not deep")
 
 func (all *fields) UnmarshalJSON(raw []byte) (err error) {
-	*all, err = readFields(json.NewDecoder(bytes.NewReader(raw)), maxNested)
+	*all, err = readFields(json.NewDecoder(bytes.NewReader(raw)), 8*maxNested)
 	return err
 }
 

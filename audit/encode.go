@@ -20,6 +20,7 @@ const (
 type encoder struct {
 	b     []byte
 	comma bool
+	depth int // of fields in fields
 }
 
 // appendEvent appends e as a JSON object without its integrity and without the
@@ -149,6 +150,9 @@ func (enc *encoder) fields(fields []Field) {
 	}
 	enc.open("fields")
 	for i := range fields {
+		if twice(fields, i) { // or nobody could read the line
+			continue
+		}
 		enc.separate()
 		enc.b = append(appendString(enc.b, fields[i].Name, maxText), ":{"...) // the author's own name
 		enc.comma = false
@@ -173,7 +177,29 @@ func (enc *encoder) field(f *Field) {
 	}
 }
 
+// twice says that a field before has the same name, as far as names are written.
+func twice(fields []Field, i int) bool {
+	name := written(fields[i].Name)
+	for j := range i {
+		if len(fields[j].Name) == len(fields[i].Name) && fields[j].Name == fields[i].Name || (len(name) >= maxText && written(fields[j].Name) == name) {
+			return true
+		}
+	}
+	return false
+}
+
+func written(name string) string { return name[:min(len(name), maxText)] }
+
+// maxNested bounds how deep fields are written in fields, and twice as deep they are read.
+// What is deeper has its length alone.
+const maxNested = 16
+
 func (enc *encoder) nested(n *Nested) {
+	if enc.depth == maxNested {
+		return
+	}
+	enc.depth++
+	defer func() { enc.depth-- }()
 	enc.fields(n.Fields)
 	enc.count("unknown", n.Unknown)
 	if len(n.Items) == 0 {

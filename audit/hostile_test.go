@@ -35,7 +35,7 @@ func TestWhatIsRecordedCanBeRead(t *testing.T) {
 	}
 	fields := make([]Field, 9000)
 	for i := range fields {
-		fields[i] = Field{Name: strings.Repeat("n", 1000), Len: -1}
+		fields[i] = Field{Name: fmt.Sprintf("%04d", i) + strings.Repeat("n", 996), Len: -1}
 	}
 	asClear := func(value string) *Event {
 		return &Event{Args: Args{Fields: []Field{{Name: "a", Clear: value}}}}

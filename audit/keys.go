@@ -18,6 +18,7 @@ const nextSuffix = ".next"
 // NextKeys makes keys that take the place of the log's own in dir when it is opened the
 // next time: of the HMACs of arguments, and the one that signs checkpoints. Those that are
 // there already stay. A log that has been given its keys in Options does not look at them.
+// It is for the user whose keys they are.
 //
 // The key of HMACs that is replaced is kept as "key.NAME", see [Redactor.Key], so that what
 // was recorded with it can be found. Once that file and its copies are gone, nobody can find
@@ -27,6 +28,11 @@ func NextKeys(dir string, arguments, signing bool) error {
 	for name, wanted := range map[string]bool{keyFile: arguments, signerFile: signing} {
 		if wanted && !exists(filepath.Join(dir, name)) {
 			return fmt.Errorf("audit: in %s is no log that keeps its own key in the file %s: where the program gives it one in audit.Options, give it another there", dir, name)
+		}
+		if wanted {
+			if err := ours(filepath.Join(dir, name)); err != nil {
+				return err
+			}
 		}
 	}
 	if path := filepath.Join(dir, keyFile+nextSuffix); arguments && !exists(path) {
@@ -80,7 +86,10 @@ func (l *Log) keys() (err error) {
 	if l.signer, l.verifier, l.public, err = signerOf(signing); err != nil || former == "" {
 		return err
 	}
-	l.former, l.formerVerifier, _, err = signerOf(former)
+	l.former, l.formerVerifier, l.formerly, err = signerOf(former)
+	if beside, was := ReadPublicKey(filepath.Join(l.dir, publicFile)); was == nil && beside == l.public { // the log has gone on to it
+		l.former = nil
+	}
 	return err
 }
 
@@ -123,8 +132,13 @@ func (l *Log) goOnTo(next note.Signer) error {
 	}
 	l.signer, l.former = next, former
 	err = l.begin()
-	l.former = nil
-	return err
+	if l.former = nil; err != nil {
+		return err
+	}
+	// So that the segment has an event, and a checkpoint behind the first one.
+	return l.record(&Event{Phase: PhaseNotice, Decision: Decision{
+		By: "log", Rule: "signing_key_begun", Reason: fmt.Sprintf("from this segment on checkpoints are signed with the key %s", next.Name()),
+	}})
 }
 
 // named says in the log that arguments are keyed with another key than before.

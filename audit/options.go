@@ -45,8 +45,8 @@ type Options struct {
 	// file "signer.next", see [NextKeys], takes its place when the log is opened.
 	SigningKey string
 	// FormerSigningKey is what SigningKey takes the place of. The log goes on to the new key
-	// with a checkpoint that both sign, and a notice; then this is not needed any more, nor
-	// are its public key's copies: the new one verifies all of the log.
+	// with a checkpoint that both sign, and a notice. Remove it then: whoever has it could
+	// write a log that this one would go on from. The new public key verifies all of the log.
 	FormerSigningKey string
 	// Commit says when Record returns; the zero value is GroupCommit.
 	Commit Commit

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -139,12 +140,15 @@ func (p *TreeProof) Check(publicKeys ...string) error {
 }
 
 func checked(signed string, publicKeys []string) (*checkpoint, error) {
+	verifiers := make([]note.Verifier, len(publicKeys))
 	err := errSignature
-	for _, key := range publicKeys {
-		verifier, wrong := verifierOf(key)
-		if wrong != nil {
+	for i, key := range publicKeys {
+		var wrong error
+		if verifiers[i], wrong = verifierOf(key); wrong != nil {
 			return nil, wrong
 		}
+	}
+	for _, verifier := range verifiers {
 		var c *checkpoint
 		if c, err = openCheckpoint([]byte(signed), verifier); err == nil {
 			return c, nil

@@ -51,8 +51,12 @@ func (l *Log) recover() error {
 		return err
 	}
 	next := l.signer
-	if l.former != nil && !sameKey(r.trust.verifier, l.verifier) {
+	switch {
+	case sameKey(r.trust.verifier, l.verifier):
+	case l.former != nil && sameKey(r.trust.verifier, l.formerVerifier):
 		l.signer = l.former // until goOnTo
+	default:
+		return fmt.Errorf("audit: the log in %s is signed with the key %s by now, and this one is %s: put the newer key in its place", l.dir, r.trust.verifier.Name(), l.verifier.Name())
 	}
 	l.former = nil
 	l.tree, l.previous, l.covered, l.number = r.tree, r.previous, r.covered, r.number

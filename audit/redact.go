@@ -128,7 +128,7 @@ func (r *Redactor) Args(raw json.RawMessage, rules Rules, valid bool) Args {
 	s.left = maxNodes
 	for i := range s.members {
 		if m := &s.members[i]; m.declared >= 0 {
-			s.path = append(s.path[:0], s.text[m.name:m.value]...)
+			s.path = appendName(s.path[:0], s.text[m.name:m.value])
 			f := Field{Name: rules[m.declared].Name}
 			s.redact(&f, s.text[m.value:m.end], &rules[m.declared], valid)
 			out.Fields = append(out.Fields, f)
@@ -183,7 +183,7 @@ func (s *scratch) redact(f *Field, value []byte, declared *FieldRule, valid bool
 	case rule == RuleDrop:
 		f.Len = -1
 		return
-	case (rule == RuleClear || (rule == RuleClosed && valid)) && len(value) <= maxClear && !nested(value, declared):
+	case (rule == RuleClear || (rule == RuleClosed && valid && chosen(value))) && len(value) <= maxClear && !nested(value, declared):
 		f.Clear = zeros[:len(value)]
 		s.hex = append(s.hex, value...)
 		return
@@ -203,6 +203,23 @@ func (s *scratch) redact(f *Field, value []byte, declared *FieldRule, valid bool
 	}
 }
 
+// chosen says that a value of a closed list is written as the list has it: a number can be
+// written in many ways, which would be the caller's words.
+func chosen(value []byte) bool {
+	if c := value[0]; c != '-' && (c < '0' || c > '9') {
+		return true
+	}
+	for i, c := range value {
+		if c != '-' && (c < '0' || c > '9') || i > maxDigits {
+			return false
+		}
+	}
+	return true
+}
+
+// maxDigits is as long as a whole number can be that is exact everywhere.
+const maxDigits = 16
+
 // nested says that a value has members which are recorded by rules of their own.
 func nested(value []byte, declared *FieldRule) bool {
 	return declared.Within != nil && (value[0] == '{' || value[0] == '[')
@@ -219,7 +236,7 @@ func (s *scratch) object(f *Field, value []byte, rules Rules, valid bool) {
 			return end
 		}
 		s.left--
-		s.path = append(append(s.path, '.'), name...)
+		s.path = appendName(append(s.path, '.'), name)
 		n := f.within()
 		n.Fields = append(n.Fields, Field{Name: rules[i].Name})
 		s.redact(&n.Fields[len(n.Fields)-1], value[at:end], &rules[i], valid)
@@ -280,7 +297,8 @@ func settle(fields []Field, all string) string {
 
 // HMAC returns the HMAC by which a value of a field is recorded, to find the events that
 // hold it. The path is the field's name; of a member of an object both names with a dot
-// between, of an element of a list the list's with [] behind it: customer.email, tags[].
+// between, of an element of a list the list's with [] behind it: customer.email, tags[]. In
+// a name the characters . [ ] and \ stand behind a \.
 // The error says that value is no JSON.
 func (r *Redactor) HMAC(path string, value json.RawMessage) (string, error) {
 	if !jsontext.Value(value).IsValid() {

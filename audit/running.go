@@ -73,6 +73,9 @@ func (w *writer) mentioned(from, end int) mention {
 // is the first that a segment holds, whole or not at all: one batch. Those with the oldest
 // mentions come first; what has no room is tried again with the next segment.
 func (w *writer) carry() error {
+	if w.full() { // what has happened needs the room
+		return nil
+	}
 	var calls []string
 	for call, m := range w.running.calls {
 		if m.segment < w.number-1 {

@@ -70,13 +70,22 @@ func (n *notes) look() error {
 	}
 	c, err := n.trust.open(signed, n.fault)
 	if err != nil {
-		if whole, _ := cutNote(rest); whole == nil && errors.Is(err, errCheckpoint) {
+		if whole, _ := cutNote(rest); whole == nil && errors.Is(err, errCheckpoint) && oneNote(n.rest) {
 			return nil
 		}
 		return err
 	}
 	n.next, n.signed = c, signed
 	return nil
+}
+
+// oneNote says that bytes are of no more than one checkpoint: two are not torn at once.
+func oneNote(b []byte) bool {
+	most := 1
+	if bytes.Contains(b, []byte("\nkey "+originPrefix)) {
+		most = 2
+	}
+	return bytes.Count(b, []byte("— "+originPrefix)) <= most
 }
 
 // take takes the next checkpoint.

@@ -131,10 +131,13 @@ func ReadPublicKey(path string) (string, error) {
 	return public, nil
 }
 
+// ErrPublicKey is what the errors about a public key that is none are.
+var ErrPublicKey = errors.New("audit: this is no public key")
+
 func verifierOf(public string) (note.Verifier, error) {
 	v, err := note.NewVerifier(public)
 	if err != nil {
-		return nil, fmt.Errorf(`audit: this is no public key: it looks like "safemcp/audit/4f9c…+5a0b…+AX…", as the file %s in the directory of the log holds it`, publicFile)
+		return nil, fmt.Errorf(`%w: it looks like "safemcp/audit/4f9c…+5a0b…+AX…", as the file %s in the directory of the log holds it`, ErrPublicKey, publicFile)
 	}
 	return v, nil
 }

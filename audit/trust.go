@@ -26,7 +26,8 @@ func (t *trust) open(signed []byte, where func(error) error) (*checkpoint, error
 	}
 	var next note.Verifier
 	if c.key != "" {
-		if next, err = verifierOf(c.key); err != nil || !signedBy(signed, next) {
+		former, err := verifierOf(c.former)
+		if next, _ = verifierOf(c.key); err != nil || next == nil || !signedByBoth(signed, former, next) || (!t.awaiting && !sameKey(former, t.verifier) && !sameKey(next, t.verifier)) {
 			return nil, errSignature
 		}
 	}
@@ -47,6 +48,15 @@ func (t *trust) open(signed []byte, where func(error) error) (*checkpoint, error
 		t.verifier = next
 	}
 	return c, nil
+}
+
+// signedByBoth says that the signatures of a note are those of two keys, and good ones.
+func signedByBoth(signed []byte, a, b note.Verifier) bool {
+	if sameKey(a, b) {
+		return false
+	}
+	n, err := note.Open(signed, note.VerifierList(a, b))
+	return err == nil && len(n.Sigs) == 2 && len(n.UnverifiedSigs) == 0 && n.Sigs[0].Hash == a.KeyHash() && n.Sigs[1].Hash == b.KeyHash()
 }
 
 func sameKey(a, b note.Verifier) bool {

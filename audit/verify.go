@@ -110,7 +110,7 @@ func (v *verifier) keys(o *VerifyOptions) (err error) {
 		v.trust, v.signed = trusting(verifier), true
 	}
 	if o.Since != "" {
-		if v.sinceSize, v.sinceRoot, err = parseSince(o.Since, v.trust.verifier); err != nil {
+		if v.sinceSize, v.sinceRoot, v.sinceOrigin, err = parseSince(o.Since, v.trust.verifier); err != nil {
 			return err
 		}
 	}
@@ -128,9 +128,10 @@ func (v *verifier) keys(o *VerifyOptions) (err error) {
 
 // parseSince reads a checkpoint that was kept elsewhere, in either form. It may have been
 // signed with a key that the log had before.
-func parseSince(s string, verifier note.Verifier) (uint64, root, error) {
+func parseSince(s string, verifier note.Verifier) (size uint64, _ root, origin string, err error) {
 	if !strings.Contains(s, "\n") {
-		return parseBrief(s)
+		size, root, err := parseBrief(s)
+		return size, root, "", err
 	}
 	c, err := openCheckpoint([]byte(s), nil)
 	if err == nil && verifier != nil {
@@ -141,9 +142,9 @@ func parseSince(s string, verifier note.Verifier) (uint64, root, error) {
 		}
 	}
 	if err != nil {
-		return 0, root{}, fmt.Errorf("audit: the checkpoint that the log is held against: %w", err)
+		return 0, root{}, "", fmt.Errorf("audit: the checkpoint that the log is held against: %w", err)
 	}
-	return c.size, c.root, nil
+	return c.size, c.root, c.origin, nil
 }
 
 // A callHash stands for a call, whose key may be of any size in a log that somebody else
@@ -162,15 +163,16 @@ func exists(path string) bool {
 
 type verifier struct {
 	reader
-	report    Report
-	signed    bool                  // there is a public key
-	beside    bool                  // and it is the one beside the log
-	open      map[callHash]struct{} // calls that have begun and not ended
-	first     int                   // number of a segment
-	removed   int                   // the last segment that the log says it removes
-	sinceSize uint64
-	sinceRoot root
-	pause     func() // before looking again
+	report      Report
+	signed      bool                  // there is a public key
+	beside      bool                  // and it is the one beside the log
+	open        map[callHash]struct{} // calls that have begun and not ended
+	first       int                   // number of a segment
+	removed     int                   // the last segment that the log says it removes
+	sinceSize   uint64
+	sinceRoot   root
+	sinceOrigin string // empty where it is not known
+	pause       func() // before looking again
 }
 
 // known says that there is such a phase.
@@ -224,7 +226,7 @@ func (v *verifier) ending(s segmentFile) error {
 			if v.first > 0 && v.removed < v.first-1 {
 				return &BadRecord{File: filepath.Base(segmentPath(v.dir, v.first)), Reason: fmt.Sprintf("segment %d is missing before it, and the log does not say that it was to be removed", v.first-1)}
 			}
-			if err := v.trust.settled(); err != nil {
+			if err := v.settled(); err != nil {
 				return err
 			}
 			if v.old && v.signed && v.tree.size > 0 {
@@ -238,6 +240,15 @@ func (v *verifier) ending(s segmentFile) error {
 			return err
 		}
 	}
+}
+
+// settled says whether the key that was given has signed.
+func (v *verifier) settled() error {
+	err := v.trust.settled()
+	if bad, is := errors.AsType[*BadRecord](err); is && v.first > 1 {
+		bad.Reason += ", nor does what is here go on to that key: if the log did before, where its segments were removed, verify it with the newer key"
+	}
+	return err
 }
 
 func (v *verifier) segment(s segmentFile) error {
@@ -306,6 +317,12 @@ func (v *verifier) conclude(o VerifyOptions) {
 	}
 	if r.Bad == nil && v.sinceSize > v.tree.size {
 		r.Bad = &BadRecord{File: "the log", Reason: fmt.Sprintf("it ends at event %d, but the checkpoint was taken at event %d: what followed was removed", v.tree.size, v.sinceSize)}
+	}
+	if r.Bad == nil && v.sinceOrigin != "" && v.origin != "" && v.sinceOrigin != v.origin {
+		r.Bad = &BadRecord{File: "the log", Reason: "it is another log than the one that the checkpoint was taken of"}
+	}
+	if o.Since != "" && v.sinceSize == 0 {
+		r.CannotKnow = append(r.CannotKnow, "The checkpoint covers no event, so that it shows nothing of this log: take a newer one.")
 	}
 	switch {
 	case !v.signed:

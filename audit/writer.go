@@ -31,6 +31,7 @@ type writer struct {
 	stats    *counters
 	signer   note.Signer
 	former   note.Signer // signs the beginning of the next segment as well; nil if none does
+	formerly string      // its public key
 	verifier note.Verifier
 	public   string // key of the signer
 	origin   string
@@ -307,7 +308,7 @@ func (w *writer) checkpoint(begins bool) error {
 	}
 	signers := []note.Signer{w.signer}
 	if begins && w.former != nil {
-		c.key, signers = w.public, []note.Signer{w.former, w.signer}
+		c.key, c.former, signers = w.public, w.formerly, []note.Signer{w.former, w.signer}
 	}
 	signed, err := c.sign(signers...)
 	if err != nil {

@@ -1,8 +1,10 @@
 package safetool
 
 import (
+	"bytes"
 	"encoding/json"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/safemcp/safemcp/audit"
@@ -22,9 +24,9 @@ func (p *pass) digest(c *cleaner, res any) {
 			addContent(&d, content)
 		}
 		if raw, ok := r.StructuredContent.(json.RawMessage); ok {
-			d.AddBytes("structured", raw)
+			d.AddBytes("structured", plainly(raw))
 			if p.feature.policy.Audit == audit.LevelAnswer {
-				c.answer = p.server.recordableAnswer(raw, p.tool.answers)
+				c.answer = p.server.recordableAnswer(raw, p.tool.answers, !r.IsError)
 			}
 		}
 		if r.IsError {
@@ -71,12 +73,25 @@ func addResource(d *audit.Digest, r *mcp.ResourceContents) {
 	d.Add("text", r.Text)
 }
 
-// recordableAnswer is what is recorded of structured content. What is no object stands as
-// the member "result" of one.
-func (s *Server) recordableAnswer(raw json.RawMessage, rules audit.Rules) audit.Args {
+// plainly is JSON with its texts in their shortest form, as the digest is of it: the SDK
+// escapes more than has to be.
+func plainly(raw json.RawMessage) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	v := jsontext.Value(bytes.Clone(raw))
+	if v.Format(jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+		return raw
+	}
+	return v
+}
+
+// recordableAnswer is what is recorded of structured content, which was held against its
+// schema or not. What is no object stands as the member "result" of one.
+func (s *Server) recordableAnswer(raw json.RawMessage, rules audit.Rules, held bool) audit.Args {
 	if len(raw) > 0 && raw[0] != '{' {
 		raw = append(append(json.RawMessage(`{"result":`), raw...), '}')
 		rules = audit.Rules{{Name: "result", Within: rules}}
 	}
-	return s.redactor.Args(raw, rules, json.Valid(raw))
+	return s.redactor.Args(raw, rules, held && jsontext.Value(raw).IsValid())
 }

@@ -28,7 +28,12 @@ type orderIn struct {
 	To    address   `json:"to" validate:"required"`
 	Also  []address `json:"also,omitempty" validate:"omitempty,max=40,dive"`
 	Notes []string  `json:"notes,omitempty" validate:"omitempty,max=40,dive,max=80"`
-	Whole *address  `json:"whole,omitempty" audit:"hmac"`
+	Whole *place    `json:"whole,omitempty" audit:"hmac"`
+}
+
+type place struct {
+	City   string `json:"city" validate:"required,oneof=Paris London"`
+	Street string `json:"street" validate:"required,max=80"`
 }
 
 type orderOut struct {

@@ -25,6 +25,7 @@ type pass struct {
 	feature *feature
 	call    *Call
 	begun   time.Time
+	sum     string                // of the arguments, whatever is recorded of them
 	round   *state                // the state that this round continues, nil in the first
 	asks    bool                  // it ends in a question to the user
 	lent    []*secrets.Credential // to be given back, those of each time that middleware calls the handler
@@ -230,7 +231,7 @@ func (p *pass) continues(requestState string, answers mcp.InputResponseMap) erro
 	if err != nil {
 		return forged(err)
 	}
-	if st.Subject != p.caller.Principal.ID || st.Method != p.method || st.Name != p.name || st.Args != p.args.Digest {
+	if st.Subject != p.caller.Principal.ID || st.Method != p.method || st.Name != p.name || st.Args != p.sum || p.sum == "" {
 		return forged(errors.New("the requestState belongs to another caller, feature or set of arguments"))
 	}
 	for id := range answers {
@@ -254,7 +255,7 @@ func (p *pass) inner() string {
 // ask seals the handler's state together with what the question is about.
 func (p *pass) ask(questions mcp.InputRequestMap, inner string) string {
 	st := &state{
-		Call: p.callID, Subject: p.caller.Principal.ID, Method: p.method, Name: p.name, Args: p.args.Digest,
+		Call: p.callID, Subject: p.caller.Principal.ID, Method: p.method, Name: p.name, Args: p.sum,
 		Asked: slices.Sorted(maps.Keys(questions)), Expires: time.Now().Add(stateLifetime).Unix(), Inner: inner,
 	}
 	if p.round != nil {

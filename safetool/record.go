@@ -134,12 +134,15 @@ func (s *Server) argumentsOf(values map[string]string, rules audit.Rules) audit.
 	return s.redactor.Args(raw, rules, true)
 }
 
-// recordable returns what is recorded of arguments at the level of the policy.
-func (f *feature) recordable(s *Server, raw json.RawMessage, valid bool) audit.Args {
-	if f.policy.Audit == audit.LevelMetadata {
-		return audit.Args{Bytes: len(raw)}
+// sent notes what was sent: as it is recorded at the level of the policy, and its digest,
+// by which another round of the call is known to be about the same.
+func (p *pass) sent(raw json.RawMessage, valid bool) {
+	args := p.server.redactor.Args(raw, p.feature.rules, valid)
+	p.sum = args.Digest
+	if p.feature.policy.Audit == audit.LevelMetadata {
+		args = audit.Args{Bytes: len(raw)}
 	}
-	return s.redactor.Args(raw, f.rules, valid)
+	p.submit(args, raw)
 }
 
 // permitted is the decision that is recorded where every guard said yes.

@@ -89,7 +89,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	if len(raw) == 0 {
 		raw = json.RawMessage("{}")
 	}
-	p.submit(p.feature.recordable(p.server, raw, err == nil), raw)
+	p.sent(raw, err == nil)
 	if err == nil {
 		return arguments, p.flag(ctx, flagged)
 	}

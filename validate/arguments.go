@@ -108,7 +108,7 @@ func (a *Arguments[T]) Fields() []Field {
 
 // members are the fields of the object that a node is, or that the elements of its list are.
 func (n *node) members(depth int) (fields []Field) {
-	for n.form == formArray {
+	if n.form == formArray { // a list in a list is one value
 		n = n.elem
 	}
 	if n.shape == nil || n.own || depth == 0 {
@@ -228,7 +228,7 @@ func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := p.auditTags(root); err != nil {
+	if err := auditTags(root); err != nil {
 		return nil, err
 	}
 	out := &program{root: root, reading: reading}

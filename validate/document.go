@@ -247,20 +247,26 @@ func enumOf(s *jsonschema.Schema) []string {
 
 func (d *document) fields() []Field { return propertiesOf(d.schema, maxWithin) }
 
-// propertiesOf are the members that a schema names, of an object or of the elements of a list.
+// propertiesOf are the members that a schema names, of an object or of the elements of a
+// list, as far as it is sure that they are held against what it says: not where it refers to
+// another schema (in draft-07 nothing counts beside $ref), nor where another type than the
+// one that has members would be taken.
 func propertiesOf(s *jsonschema.Schema, depth int) (fields []Field) {
-	for ; s != nil && s.Items != nil; depth-- {
+	if s.Type == "array" && depth < maxWithin && !refers(s) && len(s.PrefixItems) == 0 && len(s.ItemsArray) == 0 && s.Items != nil {
 		s = s.Items
 	}
-	if s == nil || depth <= 0 {
+	if s.Type != "object" || refers(s) || depth == 0 {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
-		fields = append(fields, Field{Name: name, Closed: p.Type == "boolean" || enumOf(p) != nil, Within: propertiesOf(p, depth-1)})
+		closed := !refers(p) && (p.Type == "boolean" || enumOf(p) != nil)
+		fields = append(fields, Field{Name: name, Closed: closed, Within: propertiesOf(p, depth-1)})
 	}
 	return fields
 }
+
+func refers(s *jsonschema.Schema) bool { return s.Ref != "" || s.DynamicRef != "" }
 
 func (d *document) warnings() []string {
 	var out []string

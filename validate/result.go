@@ -64,6 +64,9 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 	if err != nil {
 		return nil, fmt.Errorf("the output's type %s: %w", typ, err)
 	}
+	if err := auditTags(root); err != nil {
+		return nil, fmt.Errorf("the output's type %s: %w", typ, err)
+	}
 	r.closed = !p.numbers && !p.open
 	r.program = &program{root: root}
 	if root.form == formAny {

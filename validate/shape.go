@@ -170,35 +170,36 @@ func (s *shape) hide() error {
 	return nil
 }
 
-// auditTags refuses audit tags that nobody would look at: what is in a map, in a type that
-// reads itself or in a field that has a tag is recorded as a whole.
-func (p *planner) auditTags(root *node) error {
-	reached := map[*shape]bool{}
-	root.reach(reached)
-	for _, s := range p.order {
-		for _, f := range s.fields {
-			if f.audit != "" && !reached[s] {
-				return fmt.Errorf("the field %s of %s has an audit tag, and stands only in what is recorded as a whole: in a map, in a type that reads itself or in a field that has an audit tag; put the tag on that", f.name, s.typ)
-			}
+// auditTags refuses audit tags that nobody would look at, wherever their type stands: what is
+// in a map, in a list of lists, in a type that reads itself or in a field that has a tag is
+// recorded as a whole.
+func auditTags(root *node) error { return root.auditTags(false, map[tagged]bool{}) }
+
+// tagged is a shape in a place whose tags are looked at or not.
+type tagged struct {
+	shape *shape
+	whole bool
+}
+
+func (n *node) auditTags(whole bool, seen map[tagged]bool) error {
+	for lists := 0; n.form == formArray || n.form == formMap; n = n.elem {
+		lists++
+		whole = whole || n.form == formMap || lists > 1
+	}
+	whole = whole || n.own
+	if n.shape == nil || seen[tagged{n.shape, whole}] {
+		return nil
+	}
+	seen[tagged{n.shape, whole}] = true
+	for _, f := range n.shape.fields {
+		if f.audit != "" && whole {
+			return fmt.Errorf("the field %s of %s has an audit tag, and stands in what is recorded as a whole: in a map, in a list of lists, in a type that reads itself or in a field that has an audit tag; put the tag on that", f.name, n.shape.typ)
+		}
+		if err := f.node.auditTags(whole || f.audit != "", seen); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// reach marks the shapes whose fields members tells.
-func (n *node) reach(reached map[*shape]bool) {
-	for n.form == formArray {
-		n = n.elem
-	}
-	if n.shape == nil || n.own || reached[n.shape] {
-		return
-	}
-	reached[n.shape] = true
-	for _, f := range n.shape.fields {
-		if f.audit == "" {
-			f.node.reach(reached)
-		}
-	}
 }
 
 // settle says for each node whether it is to be walked at all. Types may contain

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -78,7 +79,9 @@ func auditCheck(args []string, out io.Writer) error {
 		}
 		holds, says, values = growth.Check, "the log has only grown between the two checkpoints\n", nil
 	}
-	if err := holds(keys...); err != nil {
+	if err := holds(keys...); errors.Is(err, audit.ErrPublicKey) {
+		return fmt.Errorf("--key: %w: %w", err, errUsage)
+	} else if err != nil {
 		fmt.Fprintf(out, "WRONG  %v\n", err)
 		return errWrong
 	}
