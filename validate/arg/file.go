@@ -1,0 +1,218 @@
+package arg
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// What the methods of a [Path] refuse, beside what the file system does, whose errors
+// name paths below the directory alone.
+var (
+	// ErrKind refuses a device, pipe or socket, and a directory where a file is wanted.
+	ErrKind = errors.New("it is neither a file nor a directory, or not the one that is wanted")
+	// ErrHardLink refuses a file that has another name, see PathOptions.HardLinks.
+	ErrHardLink = errors.New("the file has more than one name, of which one may be outside of the directory")
+	// ErrTooLarge refuses a file or directory above its bound.
+	ErrTooLarge = errors.New("there is more in it than may be read")
+	// ErrReadOnly refuses to write, see PathOptions.Writable.
+	ErrReadOnly = errors.New("nothing is written in the directory")
+)
+
+// A File is an open regular file. It says no name by which it could be opened again.
+// Its methods are those of [os.File]; close it.
+type File struct{ f *os.File }
+
+// Read implements [io.Reader].
+func (f *File) Read(b []byte) (int, error) { return f.f.Read(b) } //nolint:wrapcheck // io.EOF is compared
+
+// ReadAt implements [io.ReaderAt].
+func (f *File) ReadAt(b []byte, off int64) (int, error) { return f.f.ReadAt(b, off) } //nolint:wrapcheck // the same
+
+// Write implements [io.Writer]; it fails on a file that was opened to be read.
+func (f *File) Write(b []byte) (int, error) {
+	n, err := f.f.Write(b)
+	return n, nameless(err)
+}
+
+// Seek implements [io.Seeker].
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	n, err := f.f.Seek(offset, whence)
+	return n, nameless(err)
+}
+
+// Stat describes the file that is open.
+func (f *File) Stat() (fs.FileInfo, error) {
+	info, err := f.f.Stat()
+	return info, nameless(err)
+}
+
+// Sync waits until what was written is on disk.
+func (f *File) Sync() error { return nameless(f.f.Sync()) }
+
+// Close closes the file.
+func (f *File) Close() error { return nameless(f.f.Close()) }
+
+// nameless takes the name out of an error of an open file, which has the whole path.
+func nameless(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", at.Op, at.Err)
+	}
+	return err
+}
+
+// Open opens the file to be read.
+func (p Path[B]) Open() (*File, error) {
+	if p.in == nil {
+		return nil, ErrUnset
+	}
+	return p.in.file(p.name, os.O_RDONLY)
+}
+
+// ReadFile returns what is in the file, [PathOptions].MaxBytes at most.
+func (p Path[B]) ReadFile() ([]byte, error) {
+	f, err := p.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, p.in.MaxBytes))
+	if err != nil {
+		return nil, nameless(err)
+	}
+	var more [1]byte
+	if n, _ := f.Read(more[:]); n > 0 {
+		return nil, ErrTooLarge
+	}
+	return data, nil
+}
+
+// Create opens the file to be read and written, empty; it makes one, with the mode 0600,
+// where there is none. Directories are not made. It takes PathOptions.Writable.
+func (p Path[B]) Create() (*File, error) {
+	switch {
+	case p.in == nil:
+		return nil, ErrUnset
+	case !p.in.Writable:
+		return nil, ErrReadOnly
+	}
+	f, err := p.in.file(p.name, os.O_RDWR|os.O_CREATE) // and emptied once it is known what it is
+	if err != nil {
+		return nil, err
+	}
+	if err := f.f.Truncate(0); err != nil {
+		_ = f.Close()
+		return nil, nameless(err)
+	}
+	return f, nil
+}
+
+// file opens a regular file. It is looked at before it is opened, since opening a device
+// can be all that it takes, and afterwards, since it may have become another.
+func (o *PathOptions) file(name string, flag int) (*File, error) {
+	before, err := o.Root.Stat(name)
+	switch {
+	case err == nil && !before.Mode().IsRegular():
+		return nil, ErrKind
+	case err != nil && (flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist)):
+		return nil, err //nolint:wrapcheck // it names the path as it was sent
+	}
+	f, err := o.Root.OpenFile(name, flag|withoutWaiting, 0o600)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the same
+	}
+	if err := o.admit(f, fs.FileMode.IsRegular); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &File{f}, nil
+}
+
+// admit looks at what was opened.
+func (o *PathOptions) admit(f *os.File, wanted func(fs.FileMode) bool) error {
+	info, err := f.Stat()
+	if err != nil {
+		return nameless(err)
+	}
+	if !wanted(info.Mode()) {
+		return ErrKind
+	}
+	if o.HardLinks || info.IsDir() {
+		return nil
+	}
+	if links, err := linksOf(f, info); err != nil {
+		return err
+	} else if links != 1 { // none: it was deleted while it was opened, and is what it was
+		if links > 1 {
+			return ErrHardLink
+		}
+	}
+	return nil
+}
+
+// Stat describes what is there, links followed. Devices, pipes and sockets are refused,
+// and so are files of several names, where the system says so without opening them
+// (all but Windows).
+func (p Path[B]) Stat() (fs.FileInfo, error) {
+	if p.in == nil {
+		return nil, ErrUnset
+	}
+	info, err := p.in.Root.Stat(p.name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the path as it was sent
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, ErrKind
+	}
+	if links, known := linksIn(info); known && links > 1 && !info.IsDir() && !p.in.HardLinks {
+		return nil, ErrHardLink
+	}
+	return info, nil
+}
+
+// List describes what is in the directory, sorted by name, links themselves and not what
+// they lead to. More than PathOptions.MaxEntries fails with [ErrTooLarge]. Names are
+// those that the file system has: others than this package would take may be among
+// them.
+func (p Path[B]) List() ([]fs.FileInfo, error) {
+	if p.in == nil {
+		return nil, ErrUnset
+	}
+	before, err := p.in.Root.Stat(p.name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the path as it was sent
+	}
+	if !before.IsDir() {
+		return nil, ErrKind
+	}
+	// A directory as a root of its own: what is described is in the one that was opened.
+	dir, err := p.in.Root.OpenRoot(p.name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the same
+	}
+	defer dir.Close()
+	f, err := dir.OpenFile(".", os.O_RDONLY|withoutWaiting, 0)
+	if err != nil {
+		return nil, nameless(err)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(p.in.MaxEntries + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nameless(err)
+	}
+	if len(names) > p.in.MaxEntries {
+		return nil, ErrTooLarge
+	}
+	entries := make([]fs.FileInfo, 0, len(names))
+	for _, name := range names {
+		if info, err := dir.Lstat(name); err == nil { // else it is gone, or nobody may look at it
+			entries = append(entries, info)
+		}
+	}
+	slices.SortFunc(entries, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
+}
