@@ -28,10 +28,16 @@ var (
 type File struct{ f *os.File }
 
 // Read implements [io.Reader].
-func (f *File) Read(b []byte) (int, error) { return f.f.Read(b) } //nolint:wrapcheck // io.EOF is compared
+func (f *File) Read(b []byte) (int, error) {
+	n, err := f.f.Read(b)
+	return n, nameless(err)
+}
 
 // ReadAt implements [io.ReaderAt].
-func (f *File) ReadAt(b []byte, off int64) (int, error) { return f.f.ReadAt(b, off) } //nolint:wrapcheck // the same
+func (f *File) ReadAt(b []byte, off int64) (int, error) {
+	n, err := f.f.ReadAt(b, off)
+	return n, nameless(err)
+}
 
 // Write implements [io.Writer]; it fails on a file that was opened to be read.
 func (f *File) Write(b []byte) (int, error) {
@@ -144,14 +150,11 @@ func (o *PathOptions) admit(f *os.File, wanted func(fs.FileMode) bool) error {
 	if o.HardLinks || info.IsDir() {
 		return nil
 	}
-	if links, err := linksOf(f, info); err != nil {
-		return err
-	} else if links != 1 { // none: it was deleted while it was opened, and is what it was
-		if links > 1 {
-			return ErrHardLink
-		}
+	links, err := linksOf(f, info)
+	if err == nil && links > 1 { // none is left of a file that was deleted meanwhile
+		err = ErrHardLink
 	}
-	return nil
+	return err
 }
 
 // Stat describes what is there, links followed. Devices, pipes and sockets are refused,
@@ -189,17 +192,14 @@ func (p Path[B]) List() ([]fs.FileInfo, error) {
 	if !before.IsDir() {
 		return nil, ErrKind
 	}
-	// A directory as a root of its own: what is described is in the one that was opened.
-	dir, err := p.in.Root.OpenRoot(p.name)
+	f, err := p.in.Root.OpenFile(p.name, os.O_RDONLY|withoutWaiting, 0)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the same
 	}
-	defer dir.Close()
-	f, err := dir.OpenFile(".", os.O_RDONLY|withoutWaiting, 0)
-	if err != nil {
-		return nil, nameless(err)
-	}
 	defer f.Close()
+	if err := p.in.admit(f, fs.FileMode.IsDir); err != nil {
+		return nil, err
+	}
 	names, err := f.Readdirnames(p.in.MaxEntries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nameless(err)
@@ -209,7 +209,8 @@ func (p Path[B]) List() ([]fs.FileInfo, error) {
 	}
 	entries := make([]fs.FileInfo, 0, len(names))
 	for _, name := range names {
-		if info, err := dir.Lstat(name); err == nil { // else it is gone, or nobody may look at it
+		// By the directory's root, since a directory entry describes itself by a whole path.
+		if info, err := p.in.Root.Lstat(p.name + "/" + name); err == nil { // else it is gone, or nobody may look at it
 			entries = append(entries, info)
 		}
 	}

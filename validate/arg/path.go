@@ -58,7 +58,7 @@ var errPath = validate.Refuse("must be " + pathTaken)
 
 // options are those of the binding, with their defaults.
 func (Path[B]) options() (PathOptions, error) {
-	o, err := boundBy(func() (PathOptions, error) { var b B; return b.Path(), nil })
+	o, err := ask(func() PathOptions { var b B; return b.Path() })
 	switch {
 	case err != nil:
 		return o, err

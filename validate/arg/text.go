@@ -59,12 +59,12 @@ func (s aSchema) raw() (json.RawMessage, error) {
 	return raw, nil
 }
 
-// boundBy asks a binding, which is the program's own code, for what it says.
-func boundBy[O any](ask func() (O, error)) (o O, err error) {
+// ask asks a binding, which is the program's own code, for what it says.
+func ask[O any](binding func() O) (o O, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("its binding panics on a zero value: bind it to a struct type whose method needs none of its fields")
 		}
 	}()
-	return ask()
+	return binding(), nil
 }
