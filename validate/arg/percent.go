@@ -50,10 +50,11 @@ func unreserved(c byte) bool {
 	return upper(c) >= 'A' && upper(c) <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// withoutDots removes the dot segments of an absolute path (RFC 3986, section 5.2.4).
+// withoutDots removes the dot segments of an absolute path, and writes the empty one as
+// "/" (RFC 3986, sections 5.2.4 and 6.2.3).
 func withoutDots(path string) string {
 	if path == "" {
-		return ""
+		return "/"
 	}
 	segments := strings.Split(path[1:], "/")
 	kept := make([]string, 0, len(segments))

@@ -173,7 +173,7 @@ func (o *URLOptions) normal(s string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	path, fragment, hasFragment := strings.Cut(rest[end:], "#")
+	path, fragment, _ := strings.Cut(rest[end:], "#")
 	path, query, hasQuery := strings.Cut(path, "?")
 	var parts [3]string
 	for i, part := range []string{path, query, fragment} {
@@ -190,11 +190,11 @@ func (o *URLOptions) normal(s string) (string, bool) {
 	if hasQuery {
 		text += "?" + parts[1]
 	}
-	if hasFragment {
+	if fragment != "" {
 		text += "#" + parts[2]
 	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Scheme != scheme || parsed.Host != authority || parsed.User != nil || parsed.Opaque != "" {
+	if err != nil || parsed.Scheme != scheme || parsed.Host != authority || parsed.User != nil || parsed.String() != text {
 		return "", false
 	}
 	return text, true
