@@ -117,9 +117,23 @@ func (p Path[B]) Create() (*File, error) {
 	return f, nil
 }
 
-// file opens a regular file. It is looked at before it is opened, since opening a device
-// can be all that it takes, and afterwards, since it may have become another.
-func (o *PathOptions) file(name string, flag int) (*File, error) {
+// errChanged says that a name became another file's while it was opened.
+var errChanged = errors.New("the file was replaced while it was opened")
+
+// file opens a regular file; again where it was replaced meanwhile, as who writes a file
+// whole does.
+func (o *PathOptions) file(name string, flag int) (f *File, err error) {
+	for range 8 {
+		if f, err = o.fileOnce(name, flag); !errors.Is(err, errChanged) {
+			return f, err
+		}
+	}
+	return nil, err
+}
+
+// fileOnce looks at a file before it is opened, since opening a device can be all that it
+// takes, and afterwards, since it may have become another.
+func (o *PathOptions) fileOnce(name string, flag int) (*File, error) {
 	before, err := o.Root.Stat(name)
 	switch {
 	case err == nil && !before.Mode().IsRegular():
@@ -131,30 +145,42 @@ func (o *PathOptions) file(name string, flag int) (*File, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the same
 	}
-	if err := o.admit(f, fs.FileMode.IsRegular); err != nil {
+	if err := o.admit(f, name); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return &File{f}, nil
 }
 
-// admit looks at what was opened.
-func (o *PathOptions) admit(f *os.File, wanted func(fs.FileMode) bool) error {
+// admit looks at a file that was opened. That it has one name does not say which: one
+// outside may be left of two by now. So its name is looked up once more, and what is there
+// must be the same file, of one name still, which is then this one.
+func (o *PathOptions) admit(f *os.File, name string) error {
 	info, err := f.Stat()
 	if err != nil {
 		return nameless(err)
 	}
-	if !wanted(info.Mode()) {
+	if !info.Mode().IsRegular() {
 		return ErrKind
 	}
-	if o.HardLinks || info.IsDir() {
+	if o.HardLinks {
 		return nil
 	}
 	links, err := linksOf(f, info)
-	if err == nil && links > 1 { // none is left of a file that was deleted meanwhile
-		err = ErrHardLink
+	if err != nil {
+		return err
 	}
-	return err
+	if links > 1 {
+		return ErrHardLink
+	}
+	named, err := o.Root.Stat(name)
+	if err != nil || !os.SameFile(info, named) {
+		return errChanged
+	}
+	if links, known := linksIn(named); known && links != 1 {
+		return ErrHardLink
+	}
+	return nil
 }
 
 // Stat describes what is there, links followed. Devices, pipes and sockets are refused,
@@ -197,8 +223,8 @@ func (p Path[B]) List() ([]fs.FileInfo, error) {
 		return nil, err //nolint:wrapcheck // the same
 	}
 	defer f.Close()
-	if err := p.in.admit(f, fs.FileMode.IsDir); err != nil {
-		return nil, err
+	if info, err := f.Stat(); err != nil || !info.IsDir() {
+		return nil, ErrKind
 	}
 	names, err := f.Readdirnames(p.in.MaxEntries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -42,7 +42,7 @@ var (
 
 // ArgumentSchema implements [validate.Described].
 func (Pattern) ArgumentSchema() (json.RawMessage, error) {
-	return aSchema{Format: "regex", Pattern: `^[^` + controls + `]+$`, MaxLength: maxPattern, Description: patternTaken}.raw()
+	return aSchema{Pattern: `^[^` + controls + `]+$`, MaxLength: maxPattern, Description: patternTaken}.raw()
 }
 
 // UnmarshalText reads a pattern. An error leaves p unset.

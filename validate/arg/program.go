@@ -80,7 +80,10 @@ func NewProgram(path string, o *ProgramOptions) (*Program, error) {
 		return nil, fmt.Errorf("the program %q is %s, which runs what its arguments say: name the program that is meant", path, name)
 	}
 	p := &Program{path: path, options: slices.Clone(options.Options), env: slices.Clone(options.Env), dir: options.Dir, most: options.MaxArgs}
-	return p, p.complete()
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // complete fills in the defaults and looks at the texts of the author.
