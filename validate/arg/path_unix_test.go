@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -99,7 +100,14 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 	single, _ := decode("single")
 	stop, done := make(chan struct{}), make(chan struct{})
 	var swapping sync.WaitGroup
+	var waiting atomic.Bool
+	waiting.Store(true)
 	at := func(name string) string { return filepath.Join(dir, name) }
+	defer func() {
+		waiting.Store(false)
+		close(stop)
+		swapping.Wait()
+	}()
 	swapping.Go(func() {
 		for n := 0; ; n++ {
 			select {
@@ -134,7 +142,7 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 	var read, refused int
 	go func() {
 		defer close(done)
-		for range 10_000 {
+		for n := 0; (n < 10_000 || read < 500 || refused < 500) && waiting.Load(); n++ { // until both have happened often
 			for _, p := range []arg.Path[Tree]{below, single} {
 				text, err := p.ReadFile()
 				switch {
@@ -162,15 +170,10 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(2 * time.Minute):
-		t.Error("something waits for the other end of a pipe")
+		t.Fatal("nothing raced, or something waits for the other end of a pipe")
 	}
-	close(stop)
-	swapping.Wait()
 	if text, _ := os.ReadFile(filepath.Join(top, "out", "file")); string(text) != outside {
 		t.Errorf("the file outside is %q", text)
-	}
-	if read == 0 || refused == 0 {
-		t.Errorf("%d were read and %d refused: nothing raced", read, refused)
 	}
 	t.Logf("%d were read and %d refused", read, refused)
 }
