@@ -14,6 +14,10 @@ import (
 	"github.com/safemcp/safemcp/validate/arg"
 )
 
+// ownEnvironment has the program print, and end without the second that the race detector
+// waits.
+var ownEnvironment = []string{printArguments, "GORACE=atexit_sleep_ms=0"}
+
 // program is this test's own, which prints what it was given.
 func program(t *testing.T, o arg.ProgramOptions) *arg.Program {
 	t.Helper()
@@ -21,7 +25,7 @@ func program(t *testing.T, o arg.ProgramOptions) *arg.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Env = append(o.Env, printArguments)
+	o.Env = append(o.Env, ownEnvironment...)
 	p, err := arg.NewProgram(self, &o)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +69,7 @@ func TestNoPayloadIsExecutedOrTakenForAnOption(t *testing.T) {
 		if want := append([]string{"-n", "--fixed", "--"}, texts...); !slices.Equal(got.Args[1:], want) {
 			t.Errorf("it was given %q, not %q", got.Args[1:], want)
 		}
-		if got.Dir != dir || !slices.Equal(got.Env, []string{printArguments}) && os.PathSeparator == '/' {
+		if got.Dir != dir || !slices.Equal(got.Env, ownEnvironment) && os.PathSeparator == '/' {
 			t.Errorf("it ran in %s with %q", got.Dir, got.Env)
 		}
 		// As somebody would who prints it into a shell's line, against all advice.
@@ -87,9 +91,6 @@ func TestNoPayloadIsExecutedOrTakenForAnOption(t *testing.T) {
 			if err != nil {
 				mustNotEcho(t, err, payload)
 				refused++
-				if strings.TrimLeft(payload, "-–—‐") == payload && len(payload) < 4000 && strings.ToValidUTF8(payload, "") == payload && !strings.ContainsAny(payload, "\t\x00\u2028") && !strings.Contains(payload, "\ufffd") {
-					t.Logf("%q is refused", payload)
-				}
 				continue
 			}
 			if payload[0] == '-' {
