@@ -87,7 +87,7 @@ func described(typ reflect.Type) (raw json.RawMessage, err error) {
 			raw, err = nil, fmt.Errorf("its ArgumentSchema panics on a zero value: %v", r)
 		}
 	}()
-	d, ok := reflect.New(typ).Interface().(Described)
+	d, ok := reflect.TypeAssert[Described](reflect.New(typ))
 	if !ok { // what has a method has it through a pointer as well
 		return nil, errors.New("it says nothing")
 	}

@@ -133,12 +133,17 @@ type (
 func (says1) ArgumentSchema() (json.RawMessage, error) {
 	return nil, errors.New("it is bound to nothing")
 }
+
 func (says2) ArgumentSchema() (json.RawMessage, error) { panic("canary") }
+
 func (says3) ArgumentSchema() (json.RawMessage, error) { return json.RawMessage(`"string"`), nil }
+
 func (says4) ArgumentSchema() (json.RawMessage, error) {
 	return json.RawMessage(`{"type":"integer"}`), nil
 }
+
 func (says5) ArgumentSchema() (json.RawMessage, error) { return json.RawMessage(`{"$ref":"#/a"}`), nil }
+
 func (says6) ArgumentSchema() (json.RawMessage, error) { return json.RawMessage(`{"const":"a"}`), nil }
 
 func compiled[T any]() error {

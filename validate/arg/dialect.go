@@ -14,7 +14,7 @@ type Dialect interface{ dialect() dialect }
 // cut what is longer and so take two names for one (NAMEDATALEN).
 type PostgreSQL struct{}
 
-// MySQL, and MariaDB, quote with backticks, which holds in every sql_mode; names have at
+// MySQL quotes with backticks, which holds in every sql_mode, and in MariaDB; names have at
 // most 64 characters of the Basic Multilingual Plane, and do not end in a space. The
 // connection's character set is utf8mb4 or another in which no character ends in the
 // byte of a backtick, as some do in GBK and Big5.

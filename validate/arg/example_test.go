@@ -56,13 +56,13 @@ func Example() {
 	text, err := in.File.ReadFile()
 	fmt.Println(in.File, string(text), err)
 	fmt.Println(in.Link)
-	fmt.Println("SELECT * FROM orders ORDER BY", in.Sort)
+	fmt.Println("SELECT id FROM orders ORDER BY", in.Sort)
 
 	_, err = args.Decode(context.Background(), []byte(`{"file": "../../etc/passwd", "link": "https://127.1/", "sort": ""}`))
 	fmt.Println(err != nil)
 	// Output:
 	// documents:hello.txt Hello. <nil>
 	// https://api.example.org/b
-	// SELECT * FROM orders ORDER BY "created at"
+	// SELECT id FROM orders ORDER BY "created at"
 	// true
 }

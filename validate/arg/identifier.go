@@ -16,7 +16,7 @@ import (
 //	type SortArgs struct {
 //		By arg.Identifier[arg.PostgreSQL] `json:"by"`
 //	}
-//	rows, err := db.Query("SELECT * FROM orders ORDER BY " + in.By.String())
+//	rows, err := db.Query("SELECT id FROM orders ORDER BY " + in.By.String())
 //
 // A name is any text that can be seen, of at most the dialect's length, without a space
 // at either end. A dot in it is a part of the name: a qualified name is several

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/safemcp/safemcp/validate"
 )
@@ -59,11 +60,9 @@ func (o *Option) UnmarshalText(sent []byte) error {
 // splits its own command line, and what is read in an older character set becomes quotes
 // and backslashes there.
 func operand(s string, windows bool) bool {
-	for _, first := range s {
-		if unicode.Is(unicode.Pd, first) || strings.ContainsRune(dashes, first) || windows && first == '/' {
-			return false
-		}
-		break
+	first, _ := utf8.DecodeRuneInString(s)
+	if unicode.Is(unicode.Pd, first) || strings.ContainsRune(dashes, first) || windows && first == '/' {
+		return false
 	}
 	return !windows || !strings.ContainsAny(s, "\uff02\uff3c\u00a5\u20a9\u201c\u201d\u201e\u02ba\u2033\u0332")
 }
