@@ -34,7 +34,7 @@ var errOption = validate.Refuse("must be " + optionTaken)
 // ArgumentSchema implements [validate.Described].
 func (Option) ArgumentSchema() (json.RawMessage, error) {
 	return aSchema{
-		Pattern:     `^[^\-\u2010-\u2015\u2212` + controls + `][^` + controls + `]*$`,
+		Pattern:     `^[^\-\xAD` + "\u2010-\u2015" + dashes + controls + `][^` + controls + `]*$`,
 		MaxLength:   maxOption,
 		Description: optionTaken,
 	}.raw()

@@ -19,9 +19,10 @@ var ErrUnset = errors.New("the argument was not given")
 // errInvisible is what each type says of characters that nobody sees.
 var errInvisible = validate.Refuse("must hold no control characters, and none that cannot be seen")
 
-// controls is a class of a pattern: what no argument holds. The rest of what cannot be
-// seen depends on its neighbours, and is said in words.
-const controls = `\u0000-\u001F\u007F-\u009F\u2028\u2029`
+// controls is a class of a pattern: what no argument holds, written so that RE2 and
+// ECMA-262 read it alike, which have no other escapes for characters in common. The rest
+// of what cannot be seen depends on its neighbours, and is said in words.
+const controls = `\x00-\x1F\x7F-\x9F` + "\u2028\u2029"
 
 // unseen says that a reader does not see everything that is in s.
 func unseen(s string) bool {

@@ -21,8 +21,8 @@ type URLOptions struct {
 	// Schemes are some of https, http, wss and ws; none is https alone.
 	Schemes []string
 	// Hosts are names in lower case ("api.example.org"), names below one
-	// ("*.example.org", which is not example.org itself), and public addresses. Names of
-	// other scripts are in their xn-- form.
+	// ("*.example.org", which is not example.org itself), and public addresses, without
+	// brackets. Names of other scripts are in their xn-- form.
 	Hosts []string
 	// AnyHost takes every public address, and every name but those that are never
 	// public: single labels, and what ends in localhost, local, internal, home.arpa and
@@ -69,27 +69,33 @@ func (URL[B]) options() (URLOptions, error) {
 	if len(o.Schemes) == 0 {
 		o.Schemes = []string{"https"}
 	}
-	for _, s := range o.Schemes {
-		if schemePorts[s] == 0 {
-			return o, fmt.Errorf("the scheme %q is none of https, http, wss and ws", s)
-		}
-	}
 	if len(o.Hosts) == 0 && !o.AnyHost {
 		return o, errors.New("it is bound to no hosts: let its binding's URL name Hosts, or say AnyHost")
 	}
+	return o, nil
+}
+
+// check looks at what the author of a binding wrote, when a tool is registered. What it
+// would refuse takes no URL either.
+func (o *URLOptions) check() error {
+	for _, s := range o.Schemes {
+		if schemePorts[s] == 0 {
+			return fmt.Errorf("the scheme %q is none of https, http, wss and ws", s)
+		}
+	}
 	for _, h := range o.Hosts {
 		name, below := strings.CutPrefix(h, "*.")
-		kind, _, err := hostKind(name)
-		if err != nil || name != strings.ToLower(name) || below && (kind != hostName || !strings.Contains(name, ".")) {
-			return o, fmt.Errorf("the host %q is no name in lower case, no *. before one of two labels or more, and no public address", h)
+		kind, canonical, err := hostKind(name)
+		if err != nil || name != canonical || below && (kind != hostName || !strings.Contains(name, ".")) {
+			return fmt.Errorf("the host %q is no name in lower case, no *. before one of two labels or more, and no public address as it is usually written", h)
 		}
 	}
 	for _, p := range o.Ports {
 		if p < 1 || p > 65535 {
-			return o, fmt.Errorf("the port %d is none", p)
+			return fmt.Errorf("the port %d is none", p)
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // taken says what URLs are taken, in words.
@@ -118,6 +124,9 @@ func (o *URLOptions) taken() string {
 // host, or something that is none.
 func (u URL[B]) ArgumentSchema() (json.RawMessage, error) {
 	o, err := u.options()
+	if err == nil {
+		err = o.check()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +171,7 @@ func (u *URL[B]) UnmarshalText(sent []byte) error {
 func (o *URLOptions) normal(s string) (string, bool) {
 	scheme, rest, found := strings.Cut(s, "://")
 	scheme = strings.ToLower(scheme)
-	if !found || !slices.Contains(o.Schemes, scheme) {
+	if !found || schemePorts[scheme] == 0 || !slices.Contains(o.Schemes, scheme) {
 		return "", false
 	}
 	end := strings.IndexAny(rest, "/?#")
@@ -231,12 +240,11 @@ func (o *URLOptions) authority(scheme, s string) (host, port string, ok bool) {
 	return canonical, port, true
 }
 
-// allows says that a host is taken.
+// allows says that a host is taken, which is a name or a public address already.
 func (o *URLOptions) allows(kind hostForm, host string) bool {
 	for _, h := range o.Hosts {
 		below, wild := strings.CutPrefix(h, "*")
-		_, same, err := hostKind(h)
-		if wild && kind == hostName && strings.HasSuffix(host, below) || err == nil && same == host {
+		if host == h || wild && kind == hostName && strings.HasPrefix(below, ".") && strings.HasSuffix(host, below) {
 			return true
 		}
 	}
