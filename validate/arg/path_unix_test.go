@@ -153,6 +153,12 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 				default:
 					read++
 				}
+				if f, err := p.Open(); err == nil {
+					if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+						t.Errorf("what is no file is open: %v, %v", info, err)
+					}
+					_ = f.Close()
+				}
 				if f, err := p.Create(); err == nil {
 					_, _ = f.Write([]byte(inside))
 					_ = f.Close()
