@@ -23,6 +23,13 @@ var (
 	ErrReadOnly = errors.New("nothing is written in the directory")
 )
 
+// names is how many names a file has, and when its names, its mode or what is in it last
+// changed, where the system says so, to be compared.
+type names struct {
+	links   uint64
+	changed any
+}
+
 // A File is an open regular file. It says no name by which it could be opened again.
 // Its methods are those of [os.File]; close it.
 type File struct{ f *os.File }
@@ -117,13 +124,14 @@ func (p Path[B]) Create() (*File, error) {
 	return f, nil
 }
 
-// errChanged says that a name became another file's while it was opened.
-var errChanged = errors.New("the file was replaced while it was opened")
+// errChanged says that a file was changed, or its name given to another, while it was
+// opened.
+var errChanged = errors.New("the file was changed or replaced while it was opened: try again")
 
 // file opens a regular file; again where it was replaced meanwhile, as who writes a file
 // whole does.
 func (o *PathOptions) file(name string, flag int) (f *File, err error) {
-	for range 8 {
+	for range 64 {
 		if f, err = o.fileOnce(name, flag); !errors.Is(err, errChanged) {
 			return f, err
 		}
@@ -153,32 +161,36 @@ func (o *PathOptions) fileOnce(name string, flag int) (*File, error) {
 }
 
 // admit looks at a file that was opened. That it has one name does not say which: one
-// outside may be left of two by now. So its name is looked up once more, and what is there
-// must be the same file, of one name still, which is then this one.
+// outside may be left of two by now. So its name is looked up once more, and the file must
+// be the one there, with one name and without a change from before to after that.
 func (o *PathOptions) admit(f *os.File, name string) error {
-	info, err := f.Stat()
+	before, err := f.Stat()
 	if err != nil {
 		return nameless(err)
 	}
-	if !info.Mode().IsRegular() {
+	if !before.Mode().IsRegular() {
 		return ErrKind
 	}
 	if o.HardLinks {
 		return nil
 	}
-	links, err := linksOf(f, info)
+	first, err := namesOf(f, before)
 	if err != nil {
 		return err
 	}
-	if links > 1 {
+	if first.links > 1 {
 		return ErrHardLink
 	}
 	named, err := o.Root.Stat(name)
-	if err != nil || !os.SameFile(info, named) {
+	if err != nil || !os.SameFile(before, named) {
 		return errChanged
 	}
-	if links, known := linksIn(named); known && links != 1 {
-		return ErrHardLink
+	after, err := f.Stat()
+	if err != nil {
+		return nameless(err)
+	}
+	if second, err := namesOf(f, after); err != nil || second != first {
+		return errChanged
 	}
 	return nil
 }
@@ -197,7 +209,7 @@ func (p Path[B]) Stat() (fs.FileInfo, error) {
 	if !info.IsDir() && !info.Mode().IsRegular() {
 		return nil, ErrKind
 	}
-	if links, known := linksIn(info); known && links > 1 && !info.IsDir() && !p.in.HardLinks {
+	if n, known := namesIn(info); known && n.links > 1 && !info.IsDir() && !p.in.HardLinks {
 		return nil, ErrHardLink
 	}
 	return info, nil

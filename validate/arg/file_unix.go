@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"reflect"
 	"syscall"
 )
 
@@ -13,19 +14,25 @@ import (
 // terminal without making it the process's own. It changes nothing for files.
 const withoutWaiting = syscall.O_NONBLOCK | syscall.O_NOCTTY
 
-// linksOf returns how many names an open file has.
-func linksOf(_ *os.File, info fs.FileInfo) (uint64, error) {
-	if links, known := linksIn(info); known {
-		return links, nil
+// namesOf returns how many names an open file has.
+func namesOf(_ *os.File, info fs.FileInfo) (names, error) {
+	if n, known := namesIn(info); known {
+		return n, nil
 	}
-	return 0, errors.New("the system does not say how many names the file has")
+	return names{}, errors.New("the system does not say how many names the file has")
 }
 
-// linksIn returns how many names a file has, as far as its description says so.
-func linksIn(info fs.FileInfo) (links uint64, known bool) {
+// namesIn returns how many names a file has, as far as its description says so.
+func namesIn(info fs.FileInfo) (n names, known bool) {
 	stat, known := info.Sys().(*syscall.Stat_t)
 	if !known {
-		return 0, false
+		return names{}, false
 	}
-	return uint64(stat.Nlink), true //nolint:unconvert // it is of another size on each system
+	n.links = uint64(stat.Nlink)                          //nolint:unconvert // it is of another size on each system
+	for _, field := range []string{"Ctim", "Ctimespec"} { // and this has another name
+		if f := reflect.ValueOf(*stat).FieldByName(field); f.IsValid() {
+			n.changed = f.Interface()
+		}
+	}
+	return n, true
 }

@@ -10,14 +10,14 @@ import (
 // withoutWaiting is for pipes and terminals, which no name of a file leads to here.
 const withoutWaiting = 0
 
-// linksOf returns how many names an open file has.
-func linksOf(f *os.File, _ fs.FileInfo) (uint64, error) {
+// namesOf returns how many names an open file has.
+func namesOf(f *os.File, _ fs.FileInfo) (names, error) {
 	var info syscall.ByHandleFileInformation
 	if err := syscall.GetFileInformationByHandle(syscall.Handle(f.Fd()), &info); err != nil {
-		return 0, fmt.Errorf("the system does not say how many names the file has: %w", err)
+		return names{}, fmt.Errorf("the system does not say how many names the file has: %w", err)
 	}
-	return uint64(info.NumberOfLinks), nil
+	return names{links: uint64(info.NumberOfLinks)}, nil
 }
 
-// linksIn returns how many names a file has, which a description does not say here.
-func linksIn(fs.FileInfo) (links uint64, known bool) { return 0, false }
+// namesIn returns how many names a file has, which a description does not say here.
+func namesIn(fs.FileInfo) (names, bool) { return names{}, false }

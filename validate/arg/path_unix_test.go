@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,8 +116,9 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 				return
 			default:
 			}
-			if os.Rename(at("swap"), at("old")) == nil { // whole, while files are made in it
-				_ = os.RemoveAll(at("old"))
+			old := at("old" + strconv.Itoa(n)) // whole, since a file may be made in it while it is removed
+			if os.Rename(at("swap"), old) == nil {
+				_ = os.RemoveAll(old)
 			}
 			if n%2 == 0 {
 				must(os.Symlink("../out", at("swap")))
@@ -142,7 +144,7 @@ func TestNoRaceOpensOutsideOfTheDirectory(t *testing.T) {
 	var read, refused int
 	go func() {
 		defer close(done)
-		for n := 0; (n < 10_000 || read < 500 || refused < 500) && waiting.Load(); n++ { // until both have happened often
+		for n := 0; (n < 20_000 || read < 500 || refused < 500) && waiting.Load(); n++ { // until both have happened often
 			for _, p := range []arg.Path[Tree]{below, single} {
 				text, err := p.ReadFile()
 				switch {
