@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // What the methods of a [Path] refuse, beside what the file system does, whose errors
@@ -24,10 +25,22 @@ var (
 )
 
 // names is how many names a file has, and when its names, its mode or what is in it last
-// changed, where the system says so, to be compared.
+// changed, where the system says so, in nanoseconds.
 type names struct {
 	links   uint64
-	changed any
+	changed int64
+}
+
+// settling is how long a look-up may still find a file by a name that was taken from it,
+// since its names are counted before the name is gone for everybody. It is generous.
+const settling = 50 * time.Millisecond
+
+// unsettled says that a name may have been taken from a file, or given to it, just now.
+// What is in it has changed then no more recently than the file itself. A clock that is
+// far ahead is another machine's.
+func (n names) unsettled(info fs.FileInfo) bool {
+	age := time.Since(time.Unix(0, n.changed))
+	return n.changed != 0 && n.changed != info.ModTime().UnixNano() && age > -time.Second && age < settling
 }
 
 // A File is an open regular file. It says no name by which it could be opened again.
@@ -131,7 +144,7 @@ var errChanged = errors.New("the file was changed or replaced while it was opene
 // file opens a regular file; again where it was replaced meanwhile, as who writes a file
 // whole does.
 func (o *PathOptions) file(name string, flag int) (f *File, err error) {
-	for range 64 {
+	for range 16 {
 		if f, err = o.fileOnce(name, flag); !errors.Is(err, errChanged) {
 			return f, err
 		}
@@ -180,6 +193,10 @@ func (o *PathOptions) admit(f *os.File, name string) error {
 	}
 	if first.links > 1 {
 		return ErrHardLink
+	}
+	if first.unsettled(before) {
+		time.Sleep(settling)
+		return errChanged
 	}
 	named, err := o.Root.Stat(name)
 	if err != nil || !os.SameFile(before, named) {

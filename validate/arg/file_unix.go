@@ -31,7 +31,9 @@ func namesIn(info fs.FileInfo) (n names, known bool) {
 	n.links = uint64(stat.Nlink)                          //nolint:unconvert // it is of another size on each system
 	for _, field := range []string{"Ctim", "Ctimespec"} { // and this has another name
 		if f := reflect.ValueOf(*stat).FieldByName(field); f.IsValid() {
-			n.changed = f.Interface()
+			if at, ok := reflect.TypeAssert[syscall.Timespec](f); ok {
+				n.changed = at.Nano()
+			}
 		}
 	}
 	return n, true

@@ -21,9 +21,11 @@ type PathOptions struct {
 	// Name stands for the directory where a path is printed; empty is "root".
 	Name string
 	// HardLinks takes files that have more than one name. One name can be outside of the
-	// directory, so that without it they are refused. Who can make and remove names of one
-	// file faster than the file system's clock ticks (some milliseconds on Linux before
-	// 6.13, nothing is compared on Windows) can get past that, and past nothing else.
+	// directory, so that without it they are refused. A file that was given a name within
+	// the last 50 ms is then waited for. What the system counts and what it finds by a name
+	// are two questions: where its clock is coarse (Linux before 6.13), or not compared
+	// (Windows), who makes and removes names of one file at a high rate while it is opened
+	// can get past this, and past nothing else.
 	HardLinks bool
 	// Writable lets [Path.Create] write. Without it nothing is written.
 	Writable bool
