@@ -165,9 +165,6 @@ func Command(ctx context.Context, p *Program, args ...Option) (*exec.Cmd, error)
 	}
 	cmd := exec.CommandContext(ctx, p.path, argv...) //nolint:gosec // that is what it is for
 	cmd.Env, cmd.Dir = slices.Clone(p.env), p.dir
-	if cmd.Env == nil {
-		cmd.Env = []string{}
-	}
 	cmd.WaitDelay = 5 * time.Second // for what the program itself started and left behind
 	return cmd, nil
 }
