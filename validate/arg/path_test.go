@@ -327,4 +327,7 @@ func TestNoPathIsOpenedByItsPrintedForm(t *testing.T) {
 	if _, err := p.ReadFile(); !errors.Is(err, arg.ErrTooLarge) {
 		t.Errorf("more is read than may be: %v", err)
 	}
+	if p.String() != "root:a/b.txt" {
+		t.Errorf("it is printed as %q", p)
+	}
 }
