@@ -39,6 +39,8 @@
 //     with another, that one counts as the handler sees it. Their names in errors
 //     and in the schema are those of JSON.
 //   - unique compares values, never pointers.
+//   - A type that reads itself, with UnmarshalText or UnmarshalJSON, says in its own
+//     words what it takes, see [Described]; package arg has such types.
 //   - A rule on a type that reads itself is held against the value that was read,
 //     and is said in the schema in words alone.
 //   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.

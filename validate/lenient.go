@@ -114,6 +114,9 @@ func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
 	err := jsonv2.Unmarshal(w.raw[at:end], v.Addr().Interface(), w.reading)
 	switch {
 	case err == nil:
+	case n.own && refused(err) != "":
+		w.fail("type", refused(err), nil)
+		w.wrong = true
 	case !strictly(w.raw[at:end]):
 		w.fail("duplicate", "has a name twice in one object: give each once", nil)
 		w.wrong = true

@@ -139,7 +139,11 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
 		return errors.New("dive is for lists and maps")
 	}
+	pointer := n.nullable
 	if p.special(n) {
+		if err := p.describe(n, pointer); err != nil {
+			return err
+		}
 		return p.unlooked(n, l)
 	}
 	below := l.dive
