@@ -4,6 +4,6 @@ import "reflect"
 
 // CompileType compiles a type that a test made at run time.
 func CompileType(typ reflect.Type, allow map[string]Allowlist) error {
-	_, err := newProgram(typ, allow)
+	_, err := newProgram(typ, &Options{Allow: allow})
 	return err
 }

@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ type term struct {
 type level struct {
 	required, omitempty bool
 	terms               []term
-	allow               string // the name of an allowlist
+	allow               string   // the name of an allowlist
+	rules               []string // the names of rules of the program's own
 	keys                []term
 	dive                *level
 }
@@ -42,8 +44,8 @@ func parseTag(tag string) (*level, error) {
 		case name == "endkeys":
 			keys = false
 		case keys:
-			if name == "allow" {
-				return nil, errors.New("allow cannot stand between keys and endkeys")
+			if name == "allow" || name == "rule" {
+				return nil, fmt.Errorf("%s cannot stand between keys and endkeys", name)
 			}
 			if err := understood(text); err != nil {
 				return nil, err
@@ -59,6 +61,11 @@ func parseTag(tag string) (*level, error) {
 				return nil, errors.New("allow takes the name of one allowlist, as in allow=cities")
 			}
 			at.allow = param
+		case name == "rule":
+			if param == "" || slices.Contains(at.rules, param) {
+				return nil, errors.New("rule takes the name of one of Options.Rules, once, as in rule=open_account")
+			}
+			at.rules = append(at.rules, param)
 		default:
 			if err := understood(text); err != nil {
 				return nil, err
@@ -95,7 +102,7 @@ func understood(text string) error {
 			return fmt.Errorf("the rule %s opens or looks up what the caller names: let the handler do that, on what it has checked itself", name)
 		case name == "validateFn":
 			return errors.New("the rule validateFn calls a method by name and is not supported")
-		case name == "allow" || name == "omitempty" || name == "required" || name == "dive":
+		case name == "allow" || name == "rule" || name == "omitempty" || name == "required" || name == "dive":
 			return fmt.Errorf("%s cannot be one of several alternatives", name)
 		}
 	}
