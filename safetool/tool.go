@@ -23,8 +23,9 @@ type tool struct {
 	decode     func(context.Context, json.RawMessage) (any, error)
 	invoke     func(context.Context, *mcp.CallToolRequest, any) (*Result, error)
 	encode     func(any) (json.RawMessage, error)
-	objects    bool // the output is an object, or nothing is said about it
-	listsOut   bool // an output schema is listed
+	objects    bool       // the output is an object, or nothing is said about it
+	listsOut   bool       // an output schema is listed
+	live       *schemaNow // the input schema where it may change
 	headers    []bridge.ParamHeader
 	answers    audit.Rules // of the answer's structured content
 }
@@ -77,7 +78,7 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 	if err != nil {
 		return fmt.Errorf("its InputSchema: %w", err)
 	}
-	args, err := validate.For[In](&validate.Options{Allow: s.options.Allow, Schema: own})
+	args, err := validate.For[In](&validate.Options{Allow: s.options.Allow, Rules: s.options.Rules, Schema: own})
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,9 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 			return nil, err
 		}
 		return &Result{Output: output, Content: content}, nil
+	}
+	if args.Live() {
+		out.live = &schemaNow{current: args.Current}
 	}
 	out.encode, out.objects = result.Encode, result.IsObject()
 	return s.register(out, args.Schema(), result.Schema(), args.Fields(), result.Fields(), args.Warnings())
@@ -197,7 +201,10 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields, answers []va
 	if len(warnings) > 0 {
 		s.log.Warn("a tool takes more than it may need to", "tool", t.name, "warnings", warnings)
 	}
-	s.sdk.AddTool(&mcp.Tool{Name: innerTool, InputSchema: innerSchema}, s.serveTool)
+	s.toolsChanged()
+	if t.live != nil {
+		s.lookout.offer(s)
+	}
 	return nil
 }
 

@@ -89,12 +89,14 @@ func newSnapshot(values []string) (*snapshot, error) {
 	if len(values) > mostValues {
 		return nil, fmt.Errorf("it holds %d values: at most %d are taken", len(values), mostValues)
 	}
+	values = slices.Clone(values) // its owner may go on with it
 	for i, v := range values {
 		if why := unfit(v); why != "" {
 			return nil, fmt.Errorf("value %d of %d %s", i+1, len(values), why) // without the value, which could garble a log
 		}
 	}
-	values = slices.Compact(slices.Sorted(slices.Values(values)))
+	slices.Sort(values)
+	values = slices.Compact(values)
 	s := &snapshot{values: values, set: make(map[string]struct{}, len(values))}
 	for _, v := range values {
 		s.set[v] = struct{}{}
