@@ -41,7 +41,7 @@ type RuleCheck struct {
 
 // RuleFor makes the Check of a [Rule] of a function that says whether a value is right.
 // The rule is for fields of type T and of types made of it, as type Account string is of
-// string; for the elements of a list it stands behind dive. It is called where the value
+// string; one for int64, uint64 or float64 is for all such numbers, of any size; for the elements of a list it stands behind dive. It is called where the value
 // breaks no rule of its tag, and must not keep or change it.
 //
 // An error says that it could not tell: the call is refused with a [*RuleError], whose
@@ -63,7 +63,18 @@ func RuleFor[T any](check func(ctx context.Context, value T) (bool, error)) Rule
 
 // suits says that the check takes values of typ, without anything being lost on the way.
 func (c RuleCheck) suits(typ reflect.Type) bool {
-	return typ == c.typ || (typ.Kind() == c.typ.Kind() && typ.Kind() != reflect.Struct && typ.Kind() != reflect.Interface && typ.ConvertibleTo(c.typ))
+	from, to := typ.Kind(), c.typ.Kind()
+	switch { // the widest type takes all of its sign
+	case typ == c.typ:
+		return true
+	case from >= reflect.Int && from < reflect.Int64:
+		return to == from || to == reflect.Int64
+	case from >= reflect.Uint && from <= reflect.Uintptr:
+		return to == from || to == reflect.Uint64
+	case from == reflect.Float32:
+		return to == from || to == reflect.Float64
+	}
+	return from == to && from != reflect.Struct && from != reflect.Interface && typ.ConvertibleTo(c.typ)
 }
 
 // ownRule is a Rule in one place.
