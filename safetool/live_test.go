@@ -45,7 +45,9 @@ func enumOf(t *testing.T, c *mcp.ClientSession, tool string) string {
 	if i < 0 {
 		t.Fatalf("%s is not listed", tool)
 	}
-	var schema struct{ Properties struct{ City struct{ Enum []string } } }
+	var schema struct {
+		Properties struct{ City struct{ Enum []string } }
+	}
 	if err := json.Unmarshal([]byte(dump(res.Tools[i].InputSchema)), &schema); err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +83,12 @@ func TestClientsAreToldWhenWhatIsAllowedChanges(t *testing.T) {
 				values, fail = v, err
 			}
 			server, _ := newServer(t, func(o *safetool.Options) {
-				o.Allow = map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
+				o.Allow = map[string]validate.Allowlist{"cities": validate.Cached(validate.AllowFunc(func(context.Context) ([]string, error) {
 					mu.Lock()
 					defer mu.Unlock()
 					asked++
 					return values, fail
-				})}
+				}), &validate.CacheOptions{Lifetime: 2500 * time.Millisecond})}
 			})
 			addTravel(server, open, "fly", "ride")
 			one, two := listen(t, server, version), listen(t, server, version)
@@ -104,10 +106,15 @@ func TestClientsAreToldWhenWhatIsAllowedChanges(t *testing.T) {
 				}
 			}
 			settle := func() { time.Sleep(10 * time.Second); synctest.Wait() }
-			time.Sleep(time.Second)
+			time.Sleep(time.Second / 2)
 			synctest.Wait()
 			told := one.told.Load() // of the tools themselves, perhaps
 			is("Oslo Paris", told)
+			mu.Lock()
+			if asked != 1 {
+				t.Errorf("asked %d times in one lifetime", asked)
+			}
+			mu.Unlock()
 			settle()
 			is("Oslo Paris", told)
 			if res := call(t, two.ClientSession, "fly", map[string]any{"city": "Rome"}); !res.IsError {
@@ -125,15 +132,11 @@ func TestClientsAreToldWhenWhatIsAllowedChanges(t *testing.T) {
 			}
 
 			set(nil, "Lima")
-			time.Sleep(5*time.Second - time.Millisecond) // between two looks, the one client lists, and the other is told
-			if got := enumOf(t, one.ClientSession, "fly"); got != "Lima" && got != "Oslo Rome" {
-				t.Errorf("listed %s", got)
+			for enumOf(t, one.ClientSession, "fly") != "Lima" { // between two looks: this one lists, and the other has to be told
+				time.Sleep(100 * time.Millisecond)
 			}
 			settle()
-			if n := two.told.Load(); n < told+2 || n > told+3 {
-				t.Errorf("told %d times", n)
-			}
-			told = two.told.Load()
+			told += 2
 			is("Lima", told)
 
 			set(errors.New("db.internal is down"))
@@ -158,6 +161,23 @@ func TestClientsAreToldWhenWhatIsAllowedChanges(t *testing.T) {
 			}
 		})
 	})
+}
+
+// What one tool lists another enforces: they share what a source said.
+func TestToolsShareWhatASourceSaid(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	server, _ := newServer(t, func(o *safetool.Options) {
+		o.Allow = map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
+			return []string{fmt.Sprintf("City%d", asked.Add(1))}, nil // another one each time
+		})}
+	})
+	addTravel(server, open, "fly", "ride")
+	client := safetooltest.NewClient(t, server)
+	fly, ride := enumOf(t, client, "fly"), enumOf(t, client, "ride")
+	if fly != ride || asked.Load() != 1 {
+		t.Errorf("listed %s and %s, and asked %d times", fly, ride, asked.Load())
+	}
 }
 
 // A file that is replaced reaches clients of both eras at once.

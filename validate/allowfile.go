@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -42,22 +43,32 @@ func (path allowFile) Values(context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, mostFileBytes+1))
+	content, err := whole(f, before)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the path
+		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	after, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err //nolint:wrapcheck // it names the path
-	case int64(len(content)) != before.Size() || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()):
-		return nil, fmt.Errorf("%s was changed while it was read", at)
-	}
-	values, err := lines(string(content))
+	values, err := lines(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	return values, nil
+}
+
+// whole reads a file that is as it was before when it has been read: else half of it may
+// be of one list and half of another.
+func whole(f fs.File, before fs.FileInfo) (string, error) {
+	content, err := io.ReadAll(io.LimitReader(f, mostFileBytes+1))
+	if err != nil {
+		return "", err //nolint:wrapcheck // the caller names the path
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return "", err //nolint:wrapcheck // the caller names the path
+	}
+	if size := before.Size(); int64(len(content)) != size || after.Size() != size || !after.ModTime().Equal(before.ModTime()) {
+		return "", errors.New("it was changed while it was read")
+	}
+	return string(content), nil
 }
 
 // lines are the values in the text of a file.

@@ -213,6 +213,32 @@ func TestASourceThatHangsHoldsNobodyUpLongerThanItsTimeAndWhatItSaysLateIsNotUse
 	})
 }
 
+func TestASourceThatHangsMakesNothingStaleForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{values: []string{"Paris"}}
+		a := cities(t, validate.Cached(s, &validate.CacheOptions{Lifetime: 10 * time.Second, Stale: time.Minute}))
+		verdict(t.Context(), a, "Paris")
+		hang := make(chan struct{})
+		s.mu.Lock()
+		s.hang = hang
+		s.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		if got := verdict(t.Context(), a, "Paris"); got != "ok" {
+			t.Error(got)
+		}
+		time.Sleep(time.Minute - 5*time.Second - 1)
+		if got := verdict(t.Context(), a, "Paris"); got != "ok" {
+			t.Error(got)
+		}
+		time.Sleep(1)
+		if got := verdict(t.Context(), a, "Paris"); !strings.HasPrefix(got, "source: ") {
+			t.Error(got)
+		}
+		close(hang)
+	})
+}
+
 func TestASourceThatPanicsOrExitsIsASourceThatFails(t *testing.T) {
 	t.Parallel()
 	type loop map[string]any

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/safemcp/safemcp/validate"
@@ -25,6 +26,9 @@ type shown struct {
 // agreed holds documents against the listed schema and against Decode.
 func agreed(t *testing.T, a *validate.Arguments[shown], documents ...string) (taken int) {
 	t.Helper()
+	if !jsontext.Value(a.Current(t.Context())).IsValid() { // a name twice, say
+		t.Errorf("listed %s", a.Current(t.Context()))
+	}
 	var schema jsonschema.Schema
 	if err := json.Unmarshal(a.Current(t.Context()), &schema); err != nil {
 		t.Fatal(err)

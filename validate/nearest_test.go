@@ -137,6 +137,11 @@ func TestTheWorkOfNearMissesIsBounded(t *testing.T) {
 	if got := near(values, sent, &work); got != nil {
 		t.Errorf("without work left: %q", got)
 	}
+	one := nearWork
+	near(values[:1], sent, &one)
+	if cells := nearWork - one - nearBefore - len(sent); cells < 58*4 || cells > 58*7 { // a band of three to each side
+		t.Errorf("%d cells are counted for one value", cells)
+	}
 	short := nearWork
 	if got := near(values[:10_000], values[42][:57]+"x", &short); len(got) != 3 {
 		t.Errorf("of ten thousand: %q, and %d of work is left", got, short)

@@ -99,6 +99,17 @@ func TestARuleThatCannotTellRefuses(t *testing.T) {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
+	type many struct {
+		L []string `json:"l" validate:"max=1000,dive,rule=down"`
+	}
+	asked := 0
+	m := compile[many](t, &validate.Options{Rules: map[string]validate.Rule{"down": {Message: "must be", Check: validate.RuleFor(func(context.Context, string) (bool, error) {
+		asked++
+		return true, errLedger
+	})}}})
+	if _, err := m.Decode(t.Context(), json.RawMessage(`{"l":["`+strings.Repeat(`","`, 999)+`"]}`)); !errors.Is(err, errLedger) || asked != 1 {
+		t.Errorf("what is down was asked %d times in one call: %v", asked, err)
+	}
 	type crashes struct {
 		S string `json:"s" validate:"rule=crash"`
 	}
@@ -132,6 +143,14 @@ func TestRulesOfOnesOwnHaveOneTimeACall(t *testing.T) {
 				return true, nil // what it says now is of no use any more
 			}
 		})}}})
+		var last context.Context
+		fine := compile[args](t, &validate.Options{Rules: map[string]validate.Rule{"slow": {Message: "must be", Check: validate.RuleFor(func(ctx context.Context, _ string) (bool, error) {
+			last = ctx
+			return true, nil
+		})}}})
+		if _, err := fine.Decode(t.Context(), json.RawMessage(`{"l":["a"]}`)); err != nil || last.Err() == nil {
+			t.Errorf("%v; the context ends with the call: %v", err, last.Err())
+		}
 		began := time.Now()
 		_, err := a.Decode(t.Context(), json.RawMessage(`{"l":["`+strings.Repeat(`","`, 999)+`"]}`))
 		var rule *validate.RuleError
@@ -206,6 +225,13 @@ func TestRulesAreWiredWithASentence(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%d: %s of %q: %v", i, c.tag, c.name, err)
 		}
+	}
+	if _, err := validate.For[struct {
+		N int64 `json:"n" validate:"rule=mine"`
+	}](&validate.Options{Rules: map[string]validate.Rule{"mine": {
+		Message: "must be", Keywords: json.RawMessage(`{"maximum":9007199254740993}`), Check: validate.RuleFor(func(context.Context, int64) (bool, error) { return true, nil }),
+	}}}); err == nil || !strings.Contains(err.Error(), "9007199254740993") {
+		t.Errorf("a bound that a schema's validator rounds: %v", err)
 	}
 	if _, err := validate.For[map[string]any](&validate.Options{Rules: map[string]validate.Rule{"email": fine}}); err == nil {
 		t.Error("a rule that no tag names is not looked at")

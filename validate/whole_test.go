@@ -63,6 +63,7 @@ type tripArgs struct {
 	Span  span             `json:"span"`
 	More  listSpan         `json:"more,omitempty"  validate:"omitempty,max=3"`
 	Named map[string]*span `json:"named,omitempty" validate:"omitempty,max=3"`
+	Plain map[string]span  `json:"plain,omitempty" validate:"omitempty,max=3"`
 	Code  code             `json:"code,omitempty"  validate:"omitempty,max=5"`
 	Count int              `json:"count,omitempty" validate:"omitempty,max=3"`
 	Path  string           `json:"path,omitempty"  validate:"omitempty,max=99"`
@@ -87,12 +88,28 @@ func TestWholeValueRulesAreReportedWithThoseOfFields(t *testing.T) {
 		`{"span":{"from":1,"to":2},"more":[{"from":2,"to":1}]}`:                    "more[0].to must not be before from.",
 		`{"span":{"from":1,"to":2},"more":[{"from":1,"to":1},{"from":1,"to":2}]}`:  "more[1].to must be last. more must not be two.",
 		`{"span":{"from":1,"to":2},"named":{"secret":{"from":2,"to":1},"x":null}}`: "named[*].to must not be before from.",
-		`{"span":{"from":2,"to":1},"unknown":1}`:                                   "span.to must not be before from. There are members that are not known; those that are: span, more, named, code, count, path.",
+		`{"span":{"from":2,"to":1},"unknown":1}`:                                   "span.to must not be before from. There are members that are not known; those that are: span, more, named, plain, code, count, path.",
 		`{"span":{"from":2,"to":1},"count":"x"}`:                                   "span.to must not be before from. count must be a whole number.",
 		`{"span":{"from":2},"code":"bad"}`:                                         "span.to is required. span.to must not be before from. code must be good.",
 		`{"span":{"from":2,"to":"1","note":"panic"},"code":"bad"}`:                 "span.to must be a whole number. code must be good.", // what has no shape is not shown
-		`{"span":{"from":10,"to":2,"note":"panic"}}`:                               "span.from must be at most 9.",                       // it may have relied on the rule
+		`{"span":{"from":1,"to":2},"plain":{"secret":{"from":2,"to":1}}}`:          "plain[*].to must not be before from.",
+		`{"span":{"from":2,"to":"1","note":"whole"}}`:                              "span.to must be a whole number.",
+		`{"span":{"from":2,"to":null,"note":"whole"},"code":"bad"}`:                "span.to must be a whole number, not null. code must be good.",
+		`{"span":{"from":10,"to":2,"note":"panic"}}`:                               "span.from must be at most 9.", // it may have relied on the rule
 	})
+}
+
+// What is no value of its type is not taken for one because what stands beside it is.
+func TestAValueOfItsTypeMakesNothingElseOne(t *testing.T) {
+	t.Parallel()
+	a := compile[tripArgs](t, nil)
+	for _, raw := range []string{`{"count":null,"span":{"from":1,"to":2}}`, `{"count":"x","span":{"from":1,"to":2}}`, `{"span":{"from":1,"to":2},"count":null}`} {
+		_, err := a.Decode(t.Context(), json.RawMessage(raw))
+		var wrong *validate.Error
+		if !errors.As(err, &wrong) || wrong.Decoded {
+			t.Errorf("%s is said to have the shape of its type: %v", raw, err)
+		}
+	}
 }
 
 // A path leads to a field, or is not said: it never says what a caller wrote.
