@@ -128,15 +128,15 @@ func (s *Server) heard() bool {
 }
 
 func (s *Server) lookAround(ctx context.Context) {
-	any := false
+	another := false
 	for _, t := range sorted(&s.catalogue.mu, &s.catalogue.tools, "") {
 		if t.live == nil {
 			continue
 		}
 		_, changed := t.live.look(ctx)
-		any = any || changed
+		another = another || changed
 	}
-	if any && ctx.Err() == nil {
+	if another && ctx.Err() == nil {
 		s.toolsChanged()
 	}
 }

@@ -166,18 +166,20 @@ func TestClientsAreToldWhenWhatIsAllowedChanges(t *testing.T) {
 // What one tool lists another enforces: they share what a source said.
 func TestToolsShareWhatASourceSaid(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int64
-	server, _ := newServer(t, func(o *safetool.Options) {
-		o.Allow = map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
-			return []string{fmt.Sprintf("City%d", asked.Add(1))}, nil // another one each time
-		})}
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		server, _ := newServer(t, func(o *safetool.Options) {
+			o.Allow = map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
+				return []string{fmt.Sprintf("City%d", asked.Add(1))}, nil // another one each time
+			})}
+		})
+		addTravel(server, open, "fly", "ride")
+		client := safetooltest.NewClient(t, server)
+		fly, ride := enumOf(t, client, "fly"), enumOf(t, client, "ride")
+		if fly != ride || asked.Load() != 1 {
+			t.Errorf("listed %s and %s, and asked %d times", fly, ride, asked.Load())
+		}
 	})
-	addTravel(server, open, "fly", "ride")
-	client := safetooltest.NewClient(t, server)
-	fly, ride := enumOf(t, client, "fly"), enumOf(t, client, "ride")
-	if fly != ride || asked.Load() != 1 {
-		t.Errorf("listed %s and %s, and asked %d times", fly, ride, asked.Load())
-	}
 }
 
 // A file that is replaced reaches clients of both eras at once.

@@ -37,7 +37,9 @@ type tool struct {
 // validate: they are the schema that the model reads and the rules that are
 // enforced, and arguments are decoded once, straight into it. An InputSchema of
 // the author's own is listed instead and enforced beside the type. In as any
-// without a schema takes what comes, and is warned about.
+// without a schema takes what comes, and is warned about. Where an allowlist that may
+// change is in it, tools/list shows its values of the moment, and clients are told when
+// that is another schema.
 //
 // Out may be any type that marshals to JSON. Its schema is listed and enforced,
 // unless Out is any and the tool has no OutputSchema. Below protocol version

@@ -64,7 +64,7 @@ func valuesOf(ctx context.Context, list Allowlist) (values []string, err error) 
 			values, err = nil, fmt.Errorf("it panicked with %s: %w", panicText(r), &PanicError{r, debug.Stack()})
 		}
 	}()
-	return list.Values(ctx) //nolint:wrapcheck // SourceError names the list
+	return list.Values(ctx)
 }
 
 // panicText is what a panic's value says, if it is a text: printing anything else may
@@ -127,7 +127,7 @@ func unfit(v string) string {
 	return ""
 }
 
-// some are the first of values, at most most of them and about so many bytes together.
+// some are the first of values, no more than most and about so many bytes together.
 func some(values []string, most, bytes int) []string {
 	n := 0
 	for n < min(len(values), most) && (n == 0 || bytes >= len(values[n])) {

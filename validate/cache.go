@@ -108,7 +108,7 @@ func (c *cache) get(ctx context.Context) (*snapshot, error) {
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		c.flight = f
-		go c.refresh(f, now)
+		go c.refresh(f, now) //nolint:gosec // it is every caller's, and ends with none of them
 	}
 	c.mu.Unlock()
 	select {

@@ -101,13 +101,13 @@ func TestAValueIsNeverAllowedForLongerThanItsLifetime(t *testing.T) {
 		if s.asked != 1 || !s.bounded {
 			t.Errorf("asked %d times, bounded: %v", s.asked, s.bounded)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		is("Paris", "no")
 		is("Oslo", "ok")
 		s.set(errors.New("down"))
 		time.Sleep(5*time.Second - 1)
 		is("Oslo", "ok")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		is("Oslo", "source: down") // nothing is stale by default
 		s.set(nil, "Oslo")
 		is("Oslo", "source: down") // it is left alone for a second
@@ -231,7 +231,7 @@ func TestASourceThatHangsMakesNothingStaleForEver(t *testing.T) {
 		if got := verdict(t.Context(), a, "Paris"); got != "ok" {
 			t.Error(got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if got := verdict(t.Context(), a, "Paris"); !strings.HasPrefix(got, "source: ") {
 			t.Error(got)
 		}
@@ -276,7 +276,7 @@ func TestNoListIsTakenThatHoldsWhatNobodySees(t *testing.T) {
 	if got := verdict(t.Context(), cities(t, &source{values: make([]string, 100_001)}), ""); !strings.HasPrefix(got, "source: it holds 100001") {
 		t.Error(got)
 	}
-	for _, good := range []string{"", "São Paulo", "دبی", "می‌خواهم", "👩‍👩‍👧", "New York, NY", strings.Repeat("a", 1000)} {
+	for _, good := range []string{"", "São Paulo", "دبی", "می\u200cخواهم", "👩\u200d👩\u200d👧", "New York, NY", strings.Repeat("a", 1000)} {
 		if got := verdict(t.Context(), cities(t, &source{values: []string{good}}), good); got != "ok" {
 			t.Errorf("%q: %s", good, got)
 		}

@@ -56,7 +56,7 @@ func RuleFor[T any](check func(ctx context.Context, value T) (bool, error)) Rule
 		if v.Type() != typ {
 			v = v.Convert(typ)
 		}
-		value, _ := v.Interface().(T)
+		value, _ := reflect.TypeAssert[T](v)
 		return check(ctx, value)
 	}}
 }

@@ -56,16 +56,10 @@ func parseTag(tag string) (*level, error) {
 		case name == "omitempty" || name == "omitnil" || name == "omitzero":
 			at.omitempty = true
 		case name == "structonly" || name == "nostructlevel": // nested structs are always checked
-		case name == "allow":
-			if param == "" || at.allow != "" {
-				return nil, errors.New("allow takes the name of one allowlist, as in allow=cities")
+		case name == "allow" || name == "rule":
+			if err := at.named(name, param); err != nil {
+				return nil, err
 			}
-			at.allow = param
-		case name == "rule":
-			if param == "" || slices.Contains(at.rules, param) {
-				return nil, errors.New("rule takes the name of one of Options.Rules, once, as in rule=open_account")
-			}
-			at.rules = append(at.rules, param)
 		default:
 			if err := understood(text); err != nil {
 				return nil, err
@@ -77,6 +71,22 @@ func parseTag(tag string) (*level, error) {
 		return nil, errors.New("keys is not closed by endkeys")
 	}
 	return root, nil
+}
+
+// named takes in a rule that names something in Options.
+func (l *level) named(rule, name string) error {
+	if rule == "rule" {
+		if name == "" || slices.Contains(l.rules, name) {
+			return errors.New("rule takes the name of one of Options.Rules, once, as in rule=open_account")
+		}
+		l.rules = append(l.rules, name)
+		return nil
+	}
+	if name == "" || l.allow != "" {
+		return errors.New("allow takes the name of one allowlist, as in allow=cities")
+	}
+	l.allow = name
+	return nil
 }
 
 // unescape is how validator writes a comma or a bar inside a parameter.

@@ -109,7 +109,7 @@ func (w *walker) wholeValue(n *node, v reflect.Value, broken bool) {
 		copied.Elem().Set(v)
 		v = copied.Elem()
 	}
-	rule, _ := v.Addr().Interface().(wholeRule)
+	rule, _ := reflect.TypeAssert[wholeRule](v.Addr())
 	ctx := w.patience()
 	err := ctx.Err()
 	if err == nil {
