@@ -235,18 +235,19 @@ func (c *cleaner) problem(p *Problem, reference string) *Problem {
 			break
 		}
 		f.Path, f.Rule, f.Message = w.shortened(f.Path), w.shortened(f.Rule), w.shortened(f.Message)
-		allowed := make([]string, len(f.Allowed))
-		for i, a := range f.Allowed {
-			allowed[i] = w.shortened(a)
-		}
-		f.Allowed = allowed
-		if len(allowed) == 0 {
-			f.Allowed = nil
-		}
+		f.Allowed, f.Nearest = w.allShortened(f.Allowed), w.allShortened(f.Nearest)
 		out.Fields = append(out.Fields, f)
 	}
 	c.found(w.redacted)
 	return &out
+}
+
+// allShortened is a copy of texts that may leave, nil where there is none.
+func (c *cleaner) allShortened(texts []string) (out []string) {
+	for _, s := range texts {
+		out = append(out, c.shortened(s))
+	}
+	return out
 }
 
 // wire returns a copy of a protocol error that may leave, no longer than an answer.

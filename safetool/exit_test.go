@@ -23,7 +23,7 @@ type exiting struct{}
 func (exiting) MarshalJSON() ([]byte, error) { runtime.Goexit(); return nil, nil }
 
 type listed struct {
-	City string `json:"city" validate:"allow=cities"`
+	City string `json:"city" validate:"rule=leaves"`
 }
 
 // exits is a server on which each kind of code that is the program's ends its
@@ -61,10 +61,10 @@ func exits(t *testing.T) (*safetool.Server, *safetooltest.Recorder, []string) {
 			}
 			return access.Permit("all"), nil
 		})
-		o.Allow = map[string]validate.Allowlist{"cities": validate.AllowFunc(func(context.Context) ([]string, error) {
+		o.Rules = map[string]validate.Rule{"leaves": {Message: "must stay", Check: validate.RuleFor(func(context.Context, string) (bool, error) {
 			runtime.Goexit()
-			return nil, nil
-		})}
+			return true, nil
+		})}}
 		o.Explain = func(error) *safetool.Problem { runtime.Goexit(); return nil }
 	})
 	one := open
@@ -86,7 +86,7 @@ func exits(t *testing.T) (*safetool.Server, *safetooltest.Recorder, []string) {
 		},
 		"middleware": nil, "behind": nil, "authorizer": nil,
 	}
-	names := []string{"allowlist"}
+	names := []string{"rule"}
 	for name, f := range returns {
 		names = append(names, name)
 		safetool.AddTool(server, &mcp.Tool{Name: name}, one,
@@ -97,7 +97,7 @@ func exits(t *testing.T) (*safetool.Server, *safetooltest.Recorder, []string) {
 				return f()
 			})
 	}
-	safetool.AddTool(server, &mcp.Tool{Name: "allowlist"}, one,
+	safetool.AddTool(server, &mcp.Tool{Name: "rule"}, one,
 		func(context.Context, *mcp.CallToolRequest, listed) (*mcp.CallToolResult, any, error) {
 			return nil, nil, nil
 		})
@@ -116,7 +116,7 @@ func TestAGoroutineThatIsEndedAnywhereIsAnsweredAndOnRecord(t *testing.T) {
 				before := len(trail.Calls())
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				args := map[string]any{}
-				if name == "allowlist" {
+				if name == "rule" {
 					args["city"] = "Paris"
 				}
 				res, err := client.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})

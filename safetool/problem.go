@@ -37,6 +37,7 @@ const (
 	CodeSecretWithheld         = "secret_withheld"         // the answer, or the words of a refusal, held an issued secret; see [RefuseLeaks]
 	CodeCredentialsUnavailable = "credentials_unavailable" // a credential of the policy could not be had
 	CodeSourceUnavailable      = "source_unavailable"      // the source of an allowlist could not be read
+	CodeCheckUnavailable       = "check_unavailable"       // a rule of the program's own could not tell
 	CodeTimeout                = "timeout"                 // the handler took too long
 	CodeCancelled              = "cancelled"               // the caller gave up
 	CodeResultTooLarge         = "result_too_large"        // the answer exceeds the limit
@@ -84,6 +85,9 @@ type FieldProblem struct {
 	Message string `json:"message"`
 	// Allowed lists the allowed values of a closed vocabulary.
 	Allowed []string `json:"allowed,omitempty"`
+	// Nearest are the allowed values that are nearest to what was submitted, at most 3.
+	// They are not in the audit log, where they would say what that may have been.
+	Nearest []string `json:"nearest,omitempty"`
 }
 
 // Error returns the message.
@@ -96,6 +100,11 @@ func (p *Problem) text() string {
 	for _, f := range p.Fields {
 		b.WriteString("\n- ")
 		b.WriteString(f.Message)
+		if f.Nearest != nil {
+			b.WriteString(" Nearest to what was sent: ")
+			b.WriteString(strings.Join(f.Nearest, ", "))
+			b.WriteString(".")
+		}
 	}
 	if p.Hint != "" {
 		b.WriteString("\n")

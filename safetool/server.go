@@ -36,8 +36,12 @@ type Options struct {
 	Authorizer access.Authorizer
 	// Middleware wraps every tool's handler; the first is outermost.
 	Middleware []Middleware
-	// Allow are the allowlists that `validate:"allow=NAME"` may name.
+	// Allow are the allowlists that `validate:"allow=NAME"` may name. All tools share
+	// their values, which are cached: see validate.Cached. tools/list shows them, and
+	// clients are told when they change.
 	Allow map[string]validate.Allowlist
+	// Rules are the program's own, which `validate:"rule=NAME"` may name.
+	Rules map[string]validate.Rule
 	// Limits are the limits of every tool, resource and prompt whose policy says
 	// nothing else. Zero fields take limit.Defaults.
 	Limits limit.Limits
@@ -83,6 +87,7 @@ type Server struct {
 	pageSize int
 
 	catalogue   catalogue
+	lookout     lookout
 	callerSlots limit.Slots   // by principal
 	callerRates limit.Buckets // by principal, where Options.Limiter is nil
 	running     limit.Tally
@@ -100,7 +105,8 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	if o != nil {
 		options = *o
 	}
-	options.Middleware, options.Allow = slices.Clone(options.Middleware), maps.Clone(options.Allow)
+	options.Middleware, options.Allow = slices.Clone(options.Middleware), cached(options.Allow)
+	options.Rules = maps.Clone(options.Rules)
 	for _, m := range options.Middleware {
 		if m == nil {
 			return nil, errors.New("safetool: Options.Middleware has a nil element")
@@ -129,6 +135,18 @@ func NewServer(impl *mcp.Implementation, o *Options) (*Server, error) {
 	}
 	s.options.Secrets.Watch(s.noticeOfSecrets)
 	return s, nil
+}
+
+// cached copies allowlists. Each is cached here, once, so that what one tool lists another
+// enforces.
+func cached(lists map[string]validate.Allowlist) map[string]validate.Allowlist {
+	lists = maps.Clone(lists)
+	for name, list := range lists {
+		if list != nil { // the tool that names it is refused
+			lists[name] = validate.Cached(list, nil)
+		}
+	}
+	return lists
 }
 
 // noticeOfSecrets records what happens to credentials between calls.
@@ -262,12 +280,17 @@ func init() {
 
 // started records that the server begins to serve on a transport.
 func (s *Server) started(ctx context.Context, transport string) error {
-	return s.notice(ctx, "server", "start", "serving on "+transport)
+	if err := s.notice(ctx, "server", "start", "serving on "+transport); err != nil {
+		return err
+	}
+	s.lookout.serve(s, 1)
+	return nil
 }
 
 // stopped waits, within ctx, for handlers that are still running, and records the
 // end.
 func (s *Server) stopped(ctx context.Context, transport, reason string) error {
+	s.lookout.serve(s, -1)
 	left := s.running.Wait(ctx)
 	text := "stopped serving on " + transport + ": " + reason
 	if left > 0 {

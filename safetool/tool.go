@@ -23,8 +23,9 @@ type tool struct {
 	decode     func(context.Context, json.RawMessage) (any, error)
 	invoke     func(context.Context, *mcp.CallToolRequest, any) (*Result, error)
 	encode     func(any) (json.RawMessage, error)
-	objects    bool // the output is an object, or nothing is said about it
-	listsOut   bool // an output schema is listed
+	objects    bool       // the output is an object, or nothing is said about it
+	listsOut   bool       // an output schema is listed
+	live       *schemaNow // the input schema where it may change
 	headers    []bridge.ParamHeader
 	answers    audit.Rules // of the answer's structured content
 	flags      bool        // some texts are flagged
@@ -37,7 +38,9 @@ type tool struct {
 // validate: they are the schema that the model reads and the rules that are
 // enforced, and arguments are decoded once, straight into it. An InputSchema of
 // the author's own is listed instead and enforced beside the type. In as any
-// without a schema takes what comes, and is warned about.
+// without a schema takes what comes, and is warned about. Where an allowlist that may
+// change is in it, tools/list shows its values of the moment, and clients are told when
+// that is another schema.
 //
 // Out may be any type that marshals to JSON. Its schema is listed and enforced,
 // unless Out is any and the tool has no OutputSchema. Below protocol version
@@ -78,7 +81,7 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 	if err != nil {
 		return fmt.Errorf("its InputSchema: %w", err)
 	}
-	args, err := validate.For[In](&validate.Options{Allow: s.options.Allow, Schema: own})
+	args, err := validate.For[In](&validate.Options{Allow: s.options.Allow, Rules: s.options.Rules, Schema: own})
 	if err != nil {
 		return err
 	}
@@ -98,6 +101,9 @@ func addTyped[In, Out any](s *Server, t *mcp.Tool, p Policy, h mcp.ToolHandlerFo
 			return nil, err
 		}
 		return &Result{Output: output, Content: content}, nil
+	}
+	if args.Live() {
+		out.live = &schemaNow{current: args.Current}
 	}
 	out.encode, out.objects, out.flags = result.Encode, result.IsObject(), args.Flags()
 	return s.register(out, args.Schema(), result.Schema(), args.Fields(), result.Fields(), args.Warnings())
@@ -198,7 +204,10 @@ func (s *Server) register(t *tool, in, out json.RawMessage, fields, answers []va
 	if len(warnings) > 0 {
 		s.log.Warn("a tool takes more than it may need to", "tool", t.name, "warnings", warnings)
 	}
-	s.sdk.AddTool(&mcp.Tool{Name: innerTool, InputSchema: innerSchema}, s.serveTool)
+	s.toolsChanged()
+	if t.live != nil {
+		s.lookout.offer(s)
+	}
 	return nil
 }
 

@@ -96,6 +96,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	var (
 		invalid *validate.Error
 		source  *validate.SourceError
+		rule    *validate.RuleError
 	)
 	switch {
 	case errors.As(err, &invalid):
@@ -109,6 +110,12 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 			Code: CodeSourceUnavailable, Category: CategoryUpstream, Retry: true,
 			Message: "The call was refused because the list of allowed values cannot be read at the moment.",
 			Hint:    "Try again later.",
+		}}
+	case errors.As(err, &rule):
+		return nil, &refusal{by: "validate", rule: rule.Rule, effect: audit.EffectDeny, cause: err, problem: Problem{
+			Code: CodeCheckUnavailable, Category: CategoryServer,
+			Message: "The call was refused because one of the checks of its arguments could not be made.",
+			Hint:    "If it happens again, tell whoever runs this server, with the reference.",
 		}}
 	}
 	return nil, err
@@ -137,7 +144,7 @@ func invalidArguments(name string, e *validate.Error) Problem {
 		Fields:  make([]FieldProblem, len(e.Fields)),
 	}
 	for i, f := range e.Fields {
-		p.Fields[i] = FieldProblem{Path: f.Path, Rule: f.Rule, Message: f.Message, Allowed: f.Allowed}
+		p.Fields[i] = FieldProblem{Path: f.Path, Rule: f.Rule, Message: f.Message, Allowed: f.Allowed, Nearest: f.Nearest}
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"sync/atomic"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	jsonv1 "github.com/go-json-experiment/json/v1"
@@ -50,10 +51,13 @@ func For[T any](o *Options) (*Arguments[T], error) {
 	if o != nil {
 		options = *o
 	}
+	if err := checkRules(options.Rules); err != nil {
+		return nil, err
+	}
 	a := &Arguments[T]{}
 	typ := reflect.TypeFor[T]()
 	if typ.Kind() != reflect.Interface {
-		p, err := newProgram(typ, options.Allow)
+		p, err := newProgram(typ, &options)
 		if err != nil {
 			return nil, fmt.Errorf("the arguments' type %s: %w", typ, err)
 		}
@@ -82,7 +86,8 @@ func For[T any](o *Options) (*Arguments[T], error) {
 }
 
 // Schema returns the JSON Schema to list: the author's own, or the one that says
-// what T and its tags say. It must not be changed.
+// what T and its tags say. It must not be changed. Of allowlists that may change it
+// says the names; see [Arguments.Current] for their values.
 func (a *Arguments[T]) Schema() json.RawMessage { return a.schema }
 
 // Flags says that texts of T have the tag text:"flag", so that it is worth a [Collect].
@@ -129,7 +134,7 @@ func (n *node) vocabulary() bool {
 }
 
 // Decode decodes raw, an object; no bytes at all are {}. The error is an [*Error],
-// a [*SourceError], or a [*PanicError] of a method of T. With an Error whose
+// a [*SourceError], a [*RuleError], or a [*PanicError] of a method of T. With an Error whose
 // Decoded is true the value is there all the same.
 func (a *Arguments[T]) Decode(ctx context.Context, raw json.RawMessage) (value T, err error) {
 	if len(raw) == 0 {
@@ -220,10 +225,14 @@ type program struct {
 	root    *node
 	schema  json.RawMessage
 	reading jsonv2.Options
+	notes   []string // for the author
+
+	live   []*allowed // lists that may change
+	latest atomic.Pointer[listing]
 }
 
-func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) {
-	p := &planner{allow: allow}
+func newProgram(typ reflect.Type, o *Options) (*program, error) {
+	p := &planner{allow: o.Allow, own: o.Rules}
 	root, err := p.program(typ)
 	if err != nil {
 		return nil, err
@@ -231,11 +240,11 @@ func newProgram(typ reflect.Type, allow map[string]Allowlist) (*program, error) 
 	if err := auditTags(root); err != nil {
 		return nil, err
 	}
-	out := &program{root: root, reading: reading}
+	out := &program{root: root, reading: reading, live: p.live, notes: p.notes}
 	if p.numbers {
 		out.reading = jsonv2.JoinOptions(reading, jsonv2.WithUnmarshalers(readNumber))
 	}
-	out.schema = schemaOf(root)
+	out.schema = schemaOf(root, nil)
 	if err := out.tryOut(p); err != nil {
 		return nil, err
 	}
@@ -301,7 +310,7 @@ func (p *program) warnings() []string {
 		}
 	}
 	look(p.root, "")
-	return out
+	return append(out, p.notes...)
 }
 
 func joinPath(path, name string) string {

@@ -17,6 +17,7 @@ type check struct {
 	rule    string
 	phrase  string // follows the path in a sentence: "must be at least 1"
 	allowed []string
+	near    []string // values of which the nearest are named
 	ok      func(reflect.Value) bool
 }
 
@@ -241,7 +242,7 @@ func oneOf(rule string, values []string) *compiled {
 		encoded[i] = jsonString(v)
 	}
 	c := &compiled{
-		check:    check{rule: rule, phrase: mustBeOneOf(values), allowed: slices.Clone(values[:min(len(values), listed)])},
+		check:    check{rule: rule, phrase: mustBeOneOf(values), allowed: slices.Clone(values[:min(len(values), listed)]), near: values},
 		keywords: []keyword{{"enum", "[" + strings.Join(encoded, ",") + "]"}},
 		bounds:   true, closes: true,
 	}

@@ -44,10 +44,47 @@
 //   - A rule on a type that reads itself is held against the value that was read,
 //     and is said in the schema in words alone.
 //   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.
+//   - rule=NAME holds the [Rule] of that name in [Options].
 //   - Rules that open or resolve what the caller names (file, dir, image,
 //     timezone, tcp_addr, …) are refused when the type is compiled, and so are
 //     tags that are not understood, rules that are not made for the type of their
 //     field, and any that would not be enforced.
+//
+// # Allowlists
+//
+// An allowlist is [Static], a file ([AllowFile]), a function ([AllowFunc]) or any other
+// [Allowlist]. One that may change is asked through a cache, see [Cached]: what is listed
+// and what is enforced come from the same answer, for 5 seconds unless [CacheOptions] say
+// another lifetime. A value that was listed is refused once the list has changed. A
+// source that fails, hangs, panics or holds what nobody can see allows nothing, unless
+// its older values may be used for a while (CacheOptions.Stale); the error is a
+// [*SourceError].
+//
+// [Arguments.Current] is the schema with the values of the moment. An error names the
+// allowed values that are nearest to the one that was sent, which it does not repeat. So
+// an allowlist is no place for what callers may not know.
+//
+// # Rules of one's own
+//
+// A [Rule] is a function with a message, and with keywords of JSON Schema if there are
+// any that say it. It runs on values that break no rule of their tag.
+//
+// A type with a method
+//
+//	Validate(ctx context.Context) error
+//
+// has a rule for its values as a whole: the arguments, nested structs, lists, elements and
+// named types alike, but not the keys of maps. The method is called when the value has
+// the shape of its type, after what is in it, and also where rules of its fields are
+// broken, so that one error says all that is wrong: bound its loops by what is there. It
+// says what is wrong with [Reject], in words for the caller. Any other error stays inside
+// and refuses the call with a [*RuleError], as one that could not be held. The method
+// must not change the value. What it demands is best said in the jsonschema tag, too:
+// the schema does not know of it. A method Validate of another form is not called, which
+// [Arguments.Warnings] says; one of an embedded struct is called as Go promotes it.
+//
+// All rules of one's own have 5 seconds a call together, after which the context ends; one
+// that does not return then holds its call up.
 //
 // A number in an any is a float64, as encoding/json has it, and exact as far as that
 // goes: take an int64, a json.Number or a *big.Int where that matters. A *big.Int has

@@ -24,6 +24,9 @@ type FieldError struct {
 	Message string
 	// Allowed are the allowed values, at most 50, where they are a list.
 	Allowed []string
+	// Nearest are the allowed values that are nearest to what was sent, at most 3. They
+	// are meant for the caller alone: they tell others what it may have been.
+	Nearest []string
 }
 
 // Error joins the messages.
@@ -50,15 +53,30 @@ func (e *SourceError) Error() string {
 // Unwrap returns the cause.
 func (e *SourceError) Unwrap() error { return e.Err }
 
+// A RuleError says that a rule of the program's own could not tell whether a value is
+// right, so that it is not. What its cause says is not meant for the caller.
+type RuleError struct {
+	Rule string // its name, or "Validate" for the method of a type
+	Err  error
+}
+
+// Error names the rule and the cause.
+func (e *RuleError) Error() string {
+	return "the rule " + e.Rule + " could not be held: " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *RuleError) Unwrap() error { return e.Err }
+
 // A PanicError says that a value's own method panicked while it was encoded or
-// decoded.
+// decoded, or a rule of the program's own.
 type PanicError struct {
 	Value any // what the panic was given
 	Stack []byte
 }
 
 // Error does not show the value: it may be anything.
-func (e *PanicError) Error() string { return "a method of the value panicked" }
+func (e *PanicError) Error() string { return "a method of the value, or a rule, panicked" }
 
 // listed bounds how many allowed values an error lists.
 const listed = 50

@@ -57,6 +57,18 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		}
 		v = v.Elem()
 	}
+	before, wrong := len(w.errs), w.wrong
+	w.wrong = false
+	end = w.lenientWithin(n, v, at, end)
+	if !w.wrong {
+		w.behind(n, v, before)
+	}
+	w.wrong = w.wrong || wrong
+	return end
+}
+
+// lenientWithin decodes what is in a value and holds it against its checks.
+func (w *walker) lenientWithin(n *node, v reflect.Value, at, end int) int {
 	before, more := len(w.errs), w.more
 	switch {
 	case n.own:

@@ -40,6 +40,8 @@ type node struct {
 	key    *node // of a map
 	checks []check
 	allow  *allowed
+	rules  []ownRule
+	whole  bool // the type has a Validate method
 
 	keywords []keyword
 	says     []string // rules that have no keyword, in words
@@ -50,20 +52,15 @@ type node struct {
 	deep     bool // something below it is to be walked
 }
 
-// allowed is the rule allow=NAME whose list may change.
-type allowed struct {
-	name string
-	list Allowlist
-}
-
 // A shape is the fields of a struct type, those of embedded structs among them.
 type shape struct {
 	typ     reflect.Type
 	fields  []field
 	byName  map[string]int
-	busy    bool // it is being planned
-	twice   bool // it contains itself
-	related bool // fields of it have relations
+	busy    bool   // it is being planned
+	twice   bool   // it contains itself
+	related bool   // fields of it have relations
+	ruled   string // an embedded struct that has a Validate method
 }
 
 type field struct {
@@ -90,7 +87,11 @@ var (
 // A planner makes nodes of types.
 type planner struct {
 	allow  map[string]Allowlist
+	own    map[string]Rule
 	output bool // for a value that is written, not read
+
+	live  []*allowed // lists that may change
+	notes []string   // what the author should know
 
 	whole   reflect.Type // that is planned
 	numbers bool         // a json.Number or big.Int is in it
@@ -204,6 +205,9 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 	}
 	if k := n.typ.Key(); p.writesItself(k) || p.writesText(k) {
 		return fmt.Errorf("the keys of a %s read themselves, so that rules would be held against other values: use strings or whole numbers", n.typ)
+	}
+	if has[wholeRule](n.typ.Key()) && !p.output {
+		return fmt.Errorf("the keys of a %s have a Validate method, which is not called on keys: call it in one of the struct's", n.typ)
 	}
 	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys, hygiene: keysOf(below.hygiene)}); err != nil {
 		return fmt.Errorf("its keys: %w", err)
@@ -351,6 +355,12 @@ func (p *planner) rules(n *node, l *level) error {
 	if n.typ.Kind() == reflect.String && !n.own && !p.output {
 		n.clean(l.hygiene)
 	}
+	for _, name := range l.rules {
+		if err := p.ownRule(n, name); err != nil {
+			return err
+		}
+	}
+	n.whole = !p.output && has[wholeRule](n.typ)
 	return nil
 }
 
@@ -364,25 +374,4 @@ func (n *node) add(c *compiled) (err error) {
 	n.bounded = n.bounded || c.bounds
 	n.closed = n.closed || c.closes
 	return err
-}
-
-func (p *planner) allowRule(n *node, name string) error {
-	if n.typ.Kind() != reflect.String || n.own {
-		return errors.New("allow is for strings; for the elements of a list it stands behind dive")
-	}
-	list := p.allow[name]
-	if list == nil {
-		return fmt.Errorf("there is no allowlist %q: give it in Options.Allow", name)
-	}
-	n.bounded, n.closed = true, true
-	values, fixed := list.(static)
-	if !fixed {
-		n.allow = &allowed{name, list}
-		n.says = append(n.says, "must be one of the "+name+" that are allowed at the moment")
-		return nil
-	}
-	if len(values) == 0 {
-		return fmt.Errorf("the allowlist %q is empty", name)
-	}
-	return n.add(oneOf("allow", values))
 }

@@ -76,7 +76,7 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 	r.isObject = root.form == formObject || root.form == formMap
 	root.nullable = root.nullable && !r.isObject
 	r.ruled = root.ruled(map[*shape]bool{})
-	r.schema = schemaOf(root)
+	r.schema = schemaOf(root, nil)
 	var parsed jsonschema.Schema
 	if err := json.Unmarshal(r.schema, &parsed); err != nil {
 		return nil, fmt.Errorf("the output's type %s: its schema: %w", typ, err)

@@ -83,11 +83,12 @@ type schemaWriter struct {
 	b     strings.Builder
 	defs  []*shape
 	names map[*shape]string
+	lists map[*allowed]*snapshot // what is allowed at the moment, as far as it is known
 }
 
 // schemaOf returns the schema of a whole value.
-func schemaOf(root *node) json.RawMessage {
-	var w schemaWriter
+func schemaOf(root *node, lists map[*allowed]*snapshot) json.RawMessage {
+	w := schemaWriter{lists: lists}
 	w.node(root, "", true)
 	if len(w.defs) == 0 {
 		return json.RawMessage(w.b.String())
@@ -172,7 +173,8 @@ func (w *schemaWriter) member(first *bool, name, value string) {
 func (w *schemaWriter) node(n *node, description string, root bool) {
 	first := true
 	w.b.WriteByte('{')
-	for _, s := range n.says {
+	keywords, says := w.live(n)
+	for _, s := range says {
 		if description != "" {
 			description += "; "
 		}
@@ -204,7 +206,7 @@ func (w *schemaWriter) node(n *node, description string, root bool) {
 	if description != "" {
 		w.member(&first, "description", jsonString(description))
 	}
-	for _, k := range n.keywords {
+	for _, k := range keywords {
 		value := k.value
 		if n.nullable && k.name == "enum" {
 			value = strings.TrimSuffix(value, "]") + ",null]"

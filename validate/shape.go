@@ -23,6 +23,9 @@ func (p *planner) struct_(typ reflect.Type) (*shape, error) {
 	if err := p.fields(s, typ, nil, nil); err != nil {
 		return nil, err
 	}
+	if err := p.wholeRules(s); err != nil {
+		return nil, err
+	}
 	if err := s.hide(); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,12 @@ func (p *planner) embed(s *shape, f reflect.StructField, typ reflect.Type, index
 	pointer := f.Type.Kind() == reflect.Pointer
 	if pointer && !f.IsExported() && !p.output {
 		return fmt.Errorf("the embedded %s is a pointer to a type that is not exported, which nothing can be decoded into: embed it as a value", f.Name)
+	}
+	if has[wholeRule](typ) && !p.output {
+		if pointer {
+			return fmt.Errorf("the embedded %s is a pointer to a type with a Validate method, which may be nil when it is called: embed it as a value", f.Name)
+		}
+		s.ruled = f.Name
 	}
 	before := len(s.fields)
 	if err := p.fields(s, typ, index, within); err != nil {
@@ -233,4 +242,6 @@ func (p *planner) settleNode(n *node) (changed bool) {
 
 // walked says that a value of this node is to be looked at when it is there, even
 // where no null is.
-func (n *node) walked() bool { return n.deep || n.watched || len(n.checks) > 0 || n.allow != nil }
+func (n *node) walked() bool {
+	return n.deep || n.watched || len(n.checks) > 0 || n.allow != nil || len(n.rules) > 0 || n.whole
+}

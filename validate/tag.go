@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ type term struct {
 type level struct {
 	required, omitempty bool
 	terms               []term
-	allow               string // the name of an allowlist
+	allow               string   // the name of an allowlist
+	rules               []string // the names of rules of the program's own
 	keys                []term
 	dive                *level
 	hygiene             hygiene
@@ -43,8 +45,8 @@ func parseTag(tag string) (*level, error) {
 		case name == "endkeys":
 			keys = false
 		case keys:
-			if name == "allow" {
-				return nil, errors.New("allow cannot stand between keys and endkeys")
+			if name == "allow" || name == "rule" {
+				return nil, fmt.Errorf("%s cannot stand between keys and endkeys", name)
 			}
 			if err := understood(text); err != nil {
 				return nil, err
@@ -55,11 +57,10 @@ func parseTag(tag string) (*level, error) {
 		case name == "omitempty" || name == "omitnil" || name == "omitzero":
 			at.omitempty = true
 		case name == "structonly" || name == "nostructlevel": // nested structs are always checked
-		case name == "allow":
-			if param == "" || at.allow != "" {
-				return nil, errors.New("allow takes the name of one allowlist, as in allow=cities")
+		case name == "allow" || name == "rule":
+			if err := at.named(name, param); err != nil {
+				return nil, err
 			}
-			at.allow = param
 		default:
 			if err := understood(text); err != nil {
 				return nil, err
@@ -71,6 +72,22 @@ func parseTag(tag string) (*level, error) {
 		return nil, errors.New("keys is not closed by endkeys")
 	}
 	return root, nil
+}
+
+// named takes in a rule that names something in Options.
+func (l *level) named(rule, name string) error {
+	if rule == "rule" {
+		if name == "" || slices.Contains(l.rules, name) {
+			return errors.New("rule takes the name of one of Options.Rules, once, as in rule=open_account")
+		}
+		l.rules = append(l.rules, name)
+		return nil
+	}
+	if name == "" || l.allow != "" {
+		return errors.New("allow takes the name of one allowlist, as in allow=cities")
+	}
+	l.allow = name
+	return nil
 }
 
 // unescape is how validator writes a comma or a bar inside a parameter.
@@ -96,7 +113,7 @@ func understood(text string) error {
 			return fmt.Errorf("the rule %s opens or looks up what the caller names: let the handler do that, on what it has checked itself", name)
 		case name == "validateFn":
 			return errors.New("the rule validateFn calls a method by name and is not supported")
-		case name == "allow" || name == "omitempty" || name == "required" || name == "dive":
+		case name == "allow" || name == "rule" || name == "omitempty" || name == "required" || name == "dive":
 			return fmt.Errorf("%s cannot be one of several alternatives", name)
 		}
 	}

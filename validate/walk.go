@@ -25,11 +25,20 @@ type walker struct {
 	errs    []FieldError
 	wrong   bool // something has not the shape of its type
 	source  error
-	more    bool                // more is wrong than errs says
-	root    reflect.Value       // the struct that the whole value is, for relations
-	lists   map[string][]string // by name
+	more    bool            // more is wrong than errs says
+	root    reflect.Value   // the struct that the whole value is, for relations
+	lists   []looked        // allowlists that have been asked
+	work    int             // that is left for looking for what was meant
+	bound   context.Context //nolint:containedctx // that of rules of one's own
+	cancel  context.CancelFunc
 
 	findings *Findings // nil where nobody asks
+}
+
+// looked is an allowlist as one call sees it: it is asked once.
+type looked struct {
+	list *allowed
+	now  *snapshot // nil where it cannot be read
 }
 
 // A step is one part of a path: a member, an element, or a member of a map, whose
@@ -45,14 +54,17 @@ var walkers = sync.Pool{New: func() any { return new(walker) }}
 
 func newWalker(ctx context.Context, raw []byte) *walker {
 	w, _ := walkers.Get().(*walker)
-	w.ctx, w.raw = ctx, raw
+	w.ctx, w.raw, w.work = ctx, raw, nearWork
 	w.findings, _ = ctx.Value(findingsKey{}).(*Findings)
 	return w
 }
 
 func (w *walker) free() {
-	path := w.path[:0]
-	*w = walker{path: path}
+	if w.cancel != nil {
+		w.cancel()
+	}
+	clear(w.lists)
+	*w = walker{path: w.path[:0], lists: w.lists[:0]}
 	walkers.Put(w)
 }
 
@@ -97,13 +109,16 @@ func (w *walker) where() string {
 const told = 100
 
 // fail says that the value where the walk stands breaks a rule.
-func (w *walker) fail(rule, phrase string, allowed []string) {
+func (w *walker) fail(rule, phrase string, allowed []string) { w.failNear(rule, phrase, allowed, nil) }
+
+// failNear is fail with the allowed values that are nearest to the one that was sent.
+func (w *walker) failNear(rule, phrase string, allowed, nearest []string) {
 	if len(w.errs) >= told {
 		w.more = true
 		return
 	}
 	path := w.where()
-	w.errs = append(w.errs, FieldError{Path: path, Rule: rule, Message: sentence(path, phrase), Allowed: allowed})
+	w.errs = append(w.errs, FieldError{Path: path, Rule: rule, Message: sentence(path, phrase), Allowed: allowed, Nearest: nearest})
 }
 
 // value walks over the value at an offset and returns its end.
@@ -115,6 +130,21 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
+	if len(n.rules) == 0 && !n.whole {
+		return w.within(n, v, at)
+	}
+	before, wrong := len(w.errs), w.wrong
+	w.wrong = false
+	end := w.within(n, v, at)
+	if !w.wrong { // what has not the shape of its type is not shown to rules of one's own
+		w.behind(n, v, before)
+	}
+	w.wrong = w.wrong || wrong
+	return end
+}
+
+// within holds a value against its checks, and what is in it against theirs.
+func (w *walker) within(n *node, v reflect.Value, at int) int {
 	if !w.checks(n, v) || n.own || (!n.deep && !w.nulls) {
 		return jsonwalk.Skip(w.raw, at)
 	}
@@ -156,7 +186,11 @@ func (w *walker) checks(n *node, v reflect.Value) bool {
 	}
 	for i := range n.checks {
 		if c := &n.checks[i]; !c.ok(v) {
-			w.fail(c.rule, c.phrase, c.allowed)
+			var nearest []string
+			if c.near != nil && len(w.errs) < told {
+				nearest = near(c.near, v.String(), &w.work)
+			}
+			w.failNear(c.rule, c.phrase, c.allowed, nearest)
 			return false // one rule a value is enough to say
 		}
 	}
@@ -182,23 +216,23 @@ func (w *walker) key(n *node, key reflect.Value) {
 
 // allowed asks an allowlist, once a call.
 func (w *walker) allowed(a *allowed, s string) {
-	values, known := w.lists[a.name]
-	if !known {
-		var err error
-		if values, err = valuesOf(w.ctx, a.list); err != nil {
-			if w.source == nil {
-				w.source = &SourceError{a.name, err}
-			}
-			return
+	i := slices.IndexFunc(w.lists, func(l looked) bool { return l.list == a })
+	if i < 0 {
+		now, err := a.list.get(w.ctx)
+		if err != nil && w.source == nil {
+			w.source = &SourceError{a.name, err}
 		}
-		if w.lists == nil {
-			w.lists = map[string][]string{}
-		}
-		w.lists[a.name] = values
+		i, w.lists = len(w.lists), append(w.lists, looked{a, now})
 	}
-	if !slices.Contains(values, s) {
-		w.fail("allow", mustBeOneOf(values), slices.Clone(values[:min(len(values), listed)]))
+	now := w.lists[i].now
+	if now == nil {
+		return
 	}
+	if _, in := now.set[s]; in || len(w.errs) >= told {
+		w.more = w.more || !in
+		return
+	}
+	w.failNear("allow", now.phrase, now.allowed, near(now.values, s, &w.work))
 }
 
 // keyOf is the key of a map that a member's name was decoded into.

@@ -13,10 +13,19 @@ import (
 // nothing that looks like a file, and refuses what belongs to another user, who could
 // change it at any time.
 func OpenOwn(path string, most int64, hint string) (*os.File, os.FileInfo, error) {
+	return openOwn(path, 0o077, most, hint)
+}
+
+// OpenTrusted is OpenOwn for what is no secret: others may read it, and may not change it.
+func OpenTrusted(path string, most int64, hint string) (*os.File, os.FileInfo, error) {
+	return openOwn(path, 0o022, most, hint)
+}
+
+func openOwn(path string, others os.FileMode, most int64, hint string) (*os.File, os.FileInfo, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, nil, wasLinked(path)
 	}
-	f, info, err := open(path, ownFlags, most, hint)
+	f, info, err := open(path, ownFlags, others, most, hint)
 	switch {
 	case isLink(err):
 		return nil, nil, wasLinked(path)

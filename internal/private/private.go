@@ -101,10 +101,11 @@ func syncDir(dir string) error {
 // Open opens a file of no more than most bytes that nobody else may read or change; hint is
 // what to do where others may have. The error is fs.ErrNotExist where there is none.
 func Open(path string, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
-	return open(path, 0, most, hint)
+	return open(path, 0, 0o077, most, hint)
 }
 
-func open(path string, flags int, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
+// open opens a file that others have none of the given permissions for.
+func open(path string, flags int, others os.FileMode, most int64, hint string) (_ *os.File, _ os.FileInfo, err error) {
 	// Opening a pipe would wait for its other end.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, nil, notFile(path)
@@ -124,10 +125,13 @@ func open(path string, flags int, most int64, hint string) (_ *os.File, _ os.Fil
 		return nil, nil, err //nolint:wrapcheck // it names the path
 	case !info.Mode().IsRegular(): // it was put there after the first look
 		return nil, nil, notFile(path)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+	case runtime.GOOS != "windows" && info.Mode().Perm()&others != 0:
+		if others&0o044 == 0 {
+			return nil, nil, fmt.Errorf("%s can be changed by others: chmod go-w %[1]s, and %s", path, hint)
+		}
 		return nil, nil, fmt.Errorf("%s can be read or changed by others: chmod 600 %[1]s, and %s", path, hint)
 	case info.Size() > most:
-		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is not what this package writes", path, most)
+		return nil, nil, fmt.Errorf("%s has more than %d bytes: it is not what is expected there", path, most)
 	}
 	return f, info, nil
 }
