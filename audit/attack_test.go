@@ -1034,7 +1034,7 @@ func TestCrashesOfARecovery(t *testing.T) {
 		}
 		return dies, nil
 	}
-	for range 15 { // what a crash has left
+	for range 10 { // what a crash has left
 		dir := filepath.Join(base, fmt.Sprint(random.Uint64()), "log")
 		must(t, os.MkdirAll(filepath.Dir(dir), 0o700))
 		d := &simDisk{dies: 20 + random.IntN(60), tear: true}

@@ -102,7 +102,7 @@ func TestNoKeyIsSlippedIn(t *testing.T) {
 		for _, path := range files {
 			whole, err := os.ReadFile(path)
 			must(t, err)
-			for i := 0; i < len(whole); i += 5 {
+			for i := 0; i < len(whole); i += 17 {
 				changed := bytes.Clone(whole)
 				changed[i] ^= 1 << (i % 8)
 				must(t, os.WriteFile(path, changed, 0o600))

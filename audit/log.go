@@ -209,6 +209,7 @@ func (l *Log) commitAll(batch []*entry) {
 	reserved := l.reserve.kept
 	err := l.commit(batch)
 	if isFull(err) && reserved && !l.reserve.kept { // what has happened has room now
+		l.stats.unhealthy(ErrDiskFull) // before anybody is told
 		if batch = l.mayBegin(batch); len(batch) > 0 {
 			err = l.commit(batch)
 		}

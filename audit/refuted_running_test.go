@@ -12,7 +12,7 @@ import (
 // begun with it names them again.
 func TestRefutedTheReserveIsSpentOnNamesOfRunningCalls(t *testing.T) {
 	t.Parallel()
-	for _, c := range [][2]int{{0, 20}, {0, 21}, {0, 22}, {0, 23}, {1000, 16}, {1000, 17}, {1000, 18}, {1000, 19}, {1000, 20}, {1000, 21}, {1000, 22}, {1000, 23}, {1000, 24}, {1000, 25}} {
+	for _, c := range [][2]int{{0, 20}, {1000, 17}, {1000, 21}} {
 		long := c[0]
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestRefutedTheReserveIsSpentOnNamesOfRunningCalls(t *testing.T) {
 func TestRefutedRunningCallsAreForgotten(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
-	for round := range 5 {
+	for round := range 2 {
 		dir := t.TempDir()
 		o := &Options{SegmentBytes: int64(1024 + random.IntN(3000))}
 		open := map[string]bool{} // intent on record, no outcome

@@ -179,7 +179,7 @@ func TestRefutedABitOfTheFormerKeysSignature(t *testing.T) {
 	whole := contentOf(t, path)
 	for who, public := range map[string]string{"first": first, "last": last} {
 		missed := 0
-		for i := range whole {
+		for i := 0; i < len(whole); i += 3 {
 			changed := bytes.Clone(whole)
 			changed[i] ^= 1 << (i % 8)
 			must(t, os.WriteFile(path, changed, 0o600))

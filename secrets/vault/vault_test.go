@@ -234,10 +234,14 @@ func TestAWrappedSecretIDIsUnwrappedOnce(t *testing.T) {
 	if _, err := p.Issue(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
+	var own []string
 	for _, accessor := range v.List("auth/token/accessors") {
 		if text(v.Write("auth/token/lookup-accessor", map[string]any{"accessor": accessor}), "display_name") == "approle" {
-			v.Write("auth/token/revoke-accessor", map[string]any{"accessor": accessor})
+			own = append(own, accessor)
 		}
+	}
+	for _, accessor := range own { // only now: with it go those that it made, which could not be looked up any more
+		v.Write("auth/token/revoke-accessor", map[string]any{"accessor": accessor})
 	}
 	if _, err := p.Issue(t.Context(), request); err != nil {
 		t.Errorf("after its token was revoked: %v", err)
