@@ -39,7 +39,9 @@ func (n *notes) load() error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	n.limit = info.Size()
-	if err := n.fill(); err != nil {
+	if err := n.fill(); errors.Is(err, fs.ErrNotExist) { // retention has removed it meanwhile
+		return nil
+	} else if err != nil {
 		return err
 	}
 	return n.look()
