@@ -62,7 +62,8 @@
 //
 // [Arguments.Current] is the schema with the values of the moment. An error names the
 // allowed values that are nearest to the one that was sent, which it does not repeat. So
-// an allowlist is no place for what callers may not know.
+// an allowlist is no place for what those may not know who may call the tool: package
+// safetool asks for its scopes first, and for the program's authorizer after.
 //
 // # Rules of one's own
 //
