@@ -16,3 +16,10 @@ func CompileRuled(typ reflect.Type, rules map[string]Rule) error {
 	_, err := newProgram(typ, &Options{Rules: rules})
 	return err
 }
+
+// CompareDecimals orders two numbers of JSON, and says whether they are such.
+func CompareDecimals(a, b string) (int, bool) {
+	x, okX := decimalOf(a)
+	y, okY := decimalOf(b)
+	return x.compare(y), okX && okY
+}

@@ -315,7 +315,7 @@ func (w *walker) relations(s *shape, v reflect.Value, seen []presence) {
 func (w *walker) absent(s *shape, v reflect.Value, seen []presence) {
 	for i := range s.fields {
 		f := &s.fields[i]
-		if seen[i] == absent && f.fallback.IsValid() {
+		if seen[i] == absent && f.fallback.value.IsValid() {
 			f.fall(v)
 			seen[i] = given
 		}
