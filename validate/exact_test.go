@@ -49,7 +49,7 @@ func TestNumbersOfAnySizeAreHeldExactly(t *testing.T) {
 // The order of decimals is that of rationals, whatever their form.
 func TestTheOrderOfDecimalsIsThatOfRationals(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(6, 3)) //nolint:gosec // a test's numbers
+	random := rand.New(rand.NewPCG(6, 3))
 	text := func() string {
 		digits := func(n int) string {
 			s := ""

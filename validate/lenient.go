@@ -206,7 +206,7 @@ func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
 			w.key(n.key, key.Elem())
 			v.SetMapIndex(key.Elem(), elem)
 		default:
-			w.fail("type", "has a name that is no whole number", nil)
+			w.fail("type", "has a name that must be a whole number"+n.key.between(), nil)
 			w.wrong = true
 		}
 		w.leave()

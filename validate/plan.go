@@ -166,9 +166,6 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		n.form, n.bounded = formInteger, true
 		n.keywords = append(n.keywords, rangeOf(n.typ)...)
-		if n.typ == durationType {
-			n.says = append(n.says, "a duration in nanoseconds")
-		}
 	case reflect.Float32, reflect.Float64:
 		n.form, n.bounded = formNumber, true
 	case reflect.Interface:
@@ -328,6 +325,9 @@ func rangeOf(typ reflect.Type) []keyword {
 
 // rules compiles the rules of one level.
 func (p *planner) rules(n *node, l *level) error {
+	if n.typ == durationType {
+		n.says = append(n.says, "a duration in nanoseconds")
+	}
 	if n.typ.Kind() == reflect.Interface && len(l.terms) > 0 {
 		return errors.New("an interface takes no rules, since anything may be in it: use a type")
 	}

@@ -371,6 +371,9 @@ func article(n *node) string {
 	case formString:
 		return "a string"
 	case formInteger:
+		if n.typ == durationType {
+			return "a whole number of nanoseconds"
+		}
 		return "a whole number"
 	case formNumber:
 		return "a number"
