@@ -57,11 +57,11 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		}
 		v = v.Elem()
 	}
-	before, wrong := len(w.errs), w.wrong
+	before, long, wrong := len(w.errs), w.long, w.wrong
 	w.wrong = false
 	end = w.lenientWithin(n, v, at, end)
 	if !w.wrong {
-		w.behind(n, v, before)
+		w.behind(n, v, before, long)
 	}
 	w.wrong = w.wrong || wrong
 	return end
