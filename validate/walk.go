@@ -234,7 +234,7 @@ func (w *walker) allowed(a *allowed, s string) {
 		w.more = w.more || !in
 		return
 	}
-	w.failNear("allow", now.phrase, now.allowed, near(now.values, s, &w.work))
+	w.failNear("allow", now.phrase, now.allowed, now.near(s, &w.work))
 }
 
 // keyOf is the key of a map that a member's name was decoded into.
