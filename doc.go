@@ -56,8 +56,8 @@
 //	   │
 //	   └─ the one tool that the SDK knows
 //	      │  limit            rates, calls at once, bytes, depth
-//	      │  decode, validate once, straight into the handler's type
-//	      │  authorize        scopes, then the program's Authorizer; an error denies
+//	      │  decode, validate the policy's scopes first; then once, straight into the handler's type
+//	      │  authorize        the program's Authorizer, who sees the arguments; an error denies
 //	      │
 //	      └─ Options.Middleware, the first outermost
 //	         │  approve       a high-risk tool is refused while nobody can be asked

@@ -39,22 +39,43 @@ func copyOf(who *access.Principal) access.Principal {
 	return p
 }
 
-// authorize asks the policy's scopes, then the program's authorizer. Roles have
-// been asked when it was admitted: who has none of them does not get here.
+// lacksScope says whether the caller lacks a scope that it may know of.
+func (f *flight) lacksScope(target *feature) bool {
+	_, lacks := f.caller.Principal.MissingScope(target.policy.Scopes)
+	return lacks && f.server.options.InsecureObserve == ""
+}
+
+// authorize asks the policy's scopes, then the program's authorizer.
 func (p *pass) authorize(ctx context.Context, arguments any) error {
+	if err := p.scoped(); err != nil {
+		return err
+	}
+	return p.askAuthorizer(ctx, arguments)
+}
+
+// scoped asks the policy's scopes. Roles have been asked when it was admitted: who has none
+// of them does not get here.
+func (p *pass) scoped() error {
+	scope, lacks := p.caller.Principal.MissingScope(p.feature.policy.Scopes)
+	if !lacks {
+		return nil
+	}
+	r := refuse("authorize", "scope", Problem{
+		Code: CodeMissingScope, Category: CategoryPolicy,
+		Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),
+		Hint:    "Ask whoever runs this server for it.",
+	})
+	if p.observes(r) {
+		return nil
+	}
+	return r
+}
+
+// askAuthorizer asks the program's authorizer.
+func (p *pass) askAuthorizer(ctx context.Context, arguments any) error {
 	policy, who := &p.feature.policy, &p.caller.Principal
 	if p.decision.Effect != audit.EffectObserve {
 		p.decided(permitted(policy))
-	}
-	if scope, lacks := who.MissingScope(policy.Scopes); lacks {
-		r := refuse("authorize", "scope", Problem{
-			Code: CodeMissingScope, Category: CategoryPolicy,
-			Message: fmt.Sprintf("Using %s needs the scope %s, which you do not have.", p.feature.name, scope),
-			Hint:    "Ask whoever runs this server for it.",
-		})
-		if !p.observes(r) {
-			return r
-		}
 	}
 	if p.server.options.Authorizer == nil {
 		return nil

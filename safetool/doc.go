@@ -21,8 +21,8 @@
 //	│ 3 admit               only what was declared, and only to those who may know of it
 //	└─ handler chain        on a goroutine of its own, within its time
 //	   │ 4 limit            calls at once, bytes, depth: the cheapest refusals first
-//	   │ 5 decode, validate once, strictly, straight into the type
-//	   │ 6 authorize        scopes, then the Authorizer; any error denies
+//	   │ 5 decode, validate the policy's scopes first; then once, strictly, straight into the type
+//	   │ 6 authorize        the Authorizer, who sees the arguments; any error denies
 //	   │ 7 (yours)          Options.Middleware
 //	   │ 8 approve          a high-risk call wants a person
 //	   │ 9 intent record    on disk, or nothing runs

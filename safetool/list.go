@@ -19,7 +19,7 @@ func (f *flight) list(ctx context.Context, req mcp.Request) (mcp.Result, error) 
 		res := &mcp.ListToolsResult{Tools: []*mcp.Tool{}}
 		err := page(ctx, f, cursorOf(r.Params), &res.NextCursor, func(above string) []*tool { return sorted(&c.mu, &c.tools, above) },
 			func(t *tool) *feature { return &t.feature },
-			func(t *tool) { res.Tools = append(res.Tools, t.now(ctx, f.server, f.legacy)) })
+			func(t *tool) { res.Tools = append(res.Tools, t.now(ctx, f)) })
 		f.cacheable(ctx, r, &res.Cacheable)
 		return answered(res, err)
 	case *mcp.ListPromptsRequest:

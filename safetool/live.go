@@ -34,18 +34,18 @@ func (n *schemaNow) look(ctx context.Context) (schema json.RawMessage, changed b
 }
 
 // now returns a tool as it is listed at this moment, and tells the clients if that is
-// something else than before.
-func (t *tool) now(ctx context.Context, s *Server, legacy bool) *mcp.Tool {
+// something else than before. A caller who lacks its scope is not told what is allowed.
+func (t *tool) now(ctx context.Context, f *flight) *mcp.Tool {
 	listed := t.definition
-	if legacy {
+	if f.legacy {
 		listed = t.legacy
 	}
-	if t.live == nil {
+	if t.live == nil || f.lacksScope(&t.feature) {
 		return listed
 	}
 	schema, changed := t.live.look(ctx)
 	if changed {
-		s.toolsChanged()
+		f.server.toolsChanged()
 	}
 	current := *listed
 	current.InputSchema = schema

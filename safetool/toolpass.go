@@ -51,6 +51,11 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	if err := p.enter(req.Params.Arguments); err != nil {
 		return nil, err
 	}
+	// Before anything is said of the arguments: it could tell what is allowed.
+	if err := p.scoped(); err != nil {
+		p.sent(argumentsOf(req.Params.Arguments), false)
+		return nil, err
+	}
 	arguments, err := p.decode(ctx, t, req.Params.Arguments)
 	if err != nil {
 		return nil, err
@@ -58,7 +63,7 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	if err := p.continues(req.Params.RequestState, req.Params.InputResponses); err != nil {
 		return nil, err
 	}
-	if err := p.authorize(ctx, arguments); err != nil {
+	if err := p.askAuthorizer(ctx, arguments); err != nil {
 		return nil, err
 	}
 	if err := p.wanted(); err != nil {
@@ -79,6 +84,14 @@ func (p *pass) runTool(ctx context.Context, t *tool, req *mcp.CallToolRequest) (
 	return result, err
 }
 
+// argumentsOf are the arguments of a call, which it may leave out.
+func argumentsOf(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
+
 // decode decodes and validates the arguments, and makes what is recorded of them.
 func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, error) {
 	var flagged *validate.Findings
@@ -86,9 +99,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 		ctx, flagged = validate.Collect(ctx)
 	}
 	arguments, err := shielded(func() (any, error) { return t.decode(ctx, raw) })
-	if len(raw) == 0 {
-		raw = json.RawMessage("{}")
-	}
+	raw = argumentsOf(raw)
 	p.sent(raw, err == nil)
 	if err == nil {
 		return arguments, p.flag(ctx, flagged)

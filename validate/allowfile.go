@@ -25,12 +25,29 @@ const mostFileBytes = 4 << 20
 // does: one that does not may still be being written, and half of a value is another.
 // Whoever changes it best writes a new one beside it and renames that. While it breaks
 // any of this, it is a source that fails.
+//
+// The path may lead through links, as that of a file in a mounted ConfigMap of Kubernetes
+// does: those that this user or root made, and that nobody else can replace. They are
+// followed anew each time.
 func AllowFile(path string) Allowlist { return allowFile(path) }
 
 type allowFile string
 
+// mostSwaps is how often a file is looked for again that has gone between its links were
+// followed and it was opened: whoever replaces a whole directory takes the old one away.
+const mostSwaps = 10
+
 // Values reads the file.
-func (path allowFile) Values(context.Context) ([]string, error) {
+func (path allowFile) Values(ctx context.Context) (values []string, err error) {
+	for range mostSwaps {
+		if values, err = path.read(); !errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			break
+		}
+	}
+	return values, err
+}
+
+func (path allowFile) read() ([]string, error) {
 	at, err := private.Resolve(string(path))
 	if err != nil {
 		return nil, err

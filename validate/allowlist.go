@@ -79,7 +79,9 @@ func panicText(r any) string {
 // A snapshot is what an allowlist held at one moment: sorted, since many sources have no
 // order, and a list that is listed anew must not look like another.
 type snapshot struct {
+	given   []string // as the source has it
 	values  []string
+	letters []letters // of each value
 	set     map[string]struct{}
 	phrase  string   // of an error
 	allowed []string // those that an error lists
@@ -89,7 +91,8 @@ func newSnapshot(values []string) (*snapshot, error) {
 	if len(values) > mostValues {
 		return nil, fmt.Errorf("it holds %d values: at most %d are taken", len(values), mostValues)
 	}
-	values = slices.Clone(values) // its owner may go on with it
+	given := slices.Clone(values) // its owner may go on with it
+	values = slices.Clone(values)
 	for i, v := range values {
 		if why := unfit(v); why != "" {
 			return nil, fmt.Errorf("value %d of %d %s", i+1, len(values), why) // without the value, which could garble a log
@@ -97,9 +100,9 @@ func newSnapshot(values []string) (*snapshot, error) {
 	}
 	slices.Sort(values)
 	values = slices.Compact(values)
-	s := &snapshot{values: values, set: make(map[string]struct{}, len(values))}
-	for _, v := range values {
-		s.set[v] = struct{}{}
+	s := &snapshot{given: given, values: values, letters: make([]letters, len(values)), set: make(map[string]struct{}, len(values))}
+	for i, v := range values {
+		s.set[v], s.letters[i] = struct{}{}, lettersOf(v)
 	}
 	s.allowed = some(values, listed, 1000)
 	switch {

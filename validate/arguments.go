@@ -262,7 +262,7 @@ func (p *program) tryOut(plan *planner) (err error) {
 	for _, s := range plan.order {
 		var semantic *jsonv2.SemanticError
 		if err := jsonv2.Unmarshal(emptyObject, reflect.New(s.typ).Interface(), p.reading); errors.As(err, &semantic) {
-			return fmt.Errorf("%s: %w", s.typ, semantic.Err)
+			return fmt.Errorf("%s: %w: use a type that can be read from JSON, or leave the field out with json:\"-\"", s.typ, semantic.Err)
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func (c *cache) get(ctx context.Context) (*snapshot, error) {
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		c.flight = f
-		go c.refresh(f, now) //nolint:gosec // it is every caller's, and ends with none of them
+		go c.refresh(f, now, c.have) //nolint:gosec // it is every caller's, and ends with none of them
 	}
 	c.mu.Unlock()
 	select {
@@ -129,7 +129,7 @@ func (c *cache) old(now time.Time) (*snapshot, error) {
 
 // refresh asks the source. It belongs to no caller: one that leaves takes nothing from
 // the others, and what is allowed does not depend on who asked first.
-func (c *cache) refresh(f *flight, asked time.Time) {
+func (c *cache) refresh(f *flight, asked time.Time, last *snapshot) {
 	ctx, cancel := context.WithTimeout(context.Background(), sourceTimeout)
 	defer cancel()
 	type reply struct {
@@ -141,7 +141,11 @@ func (c *cache) refresh(f *flight, asked time.Time) {
 		r := reply{err: errEnded}
 		defer func() { answer <- r }()
 		var values []string
-		if values, r.err = valuesOf(ctx, c.list); r.err == nil {
+		switch values, r.err = valuesOf(ctx, c.list); {
+		case r.err != nil:
+		case last != nil && slices.Equal(last.given, values): // looking over a long list takes its time
+			r.got = last
+		default:
 			r.got, r.err = newSnapshot(values)
 		}
 	}()
@@ -162,7 +166,7 @@ func (c *cache) settle(f *flight, asked time.Time, got *snapshot, err error, lef
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		if c.have == nil || !slices.Equal(c.have.values, got.values) { // what is the same stays the same, so that nobody is told of it
+		if c.have == nil || (c.have != got && !slices.Equal(c.have.values, got.values)) { // what is the same stays the same, so that nobody is told of it
 			c.have = got
 		}
 		c.asked, c.failed, c.retry = asked, nil, time.Time{}

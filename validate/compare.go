@@ -109,7 +109,7 @@ func (p *planner) compares(s *shape, i int, t term) (*relation, error) {
 	default:
 		rule := strings.Replace(t.name, "csfield", "field", 1)
 		order, equality := ordering(mine, other.typ), rule == "eqfield" || rule == "nefield"
-		if order == nil || (!equality && (mine.Kind() == reflect.String || mine.Kind() == reflect.Bool)) {
+		if order == nil || (!equality && !isExact(mine) && (mine.Kind() == reflect.String || mine.Kind() == reflect.Bool)) {
 			return nil, fmt.Errorf("a %s cannot be compared with a %s: it is for two numbers or times, and eqfield and nefield for two texts or booleans, too", mine, other.typ)
 		}
 		c := comparisons[rule]
@@ -119,7 +119,7 @@ func (p *planner) compares(s *shape, i int, t term) (*relation, error) {
 		}
 		return r, nil
 	}
-	if mine.Kind() != reflect.String || other.typ.Kind() != reflect.String {
+	if mine.Kind() != reflect.String || other.typ.Kind() != reflect.String || isExact(mine) || isExact(other.typ) {
 		return nil, errors.New("it is for two texts")
 	}
 	r.broken = func(o *occasion, i int) bool { return o.broken(i, other, otherwise, holds) }
@@ -141,6 +141,10 @@ func (o *occasion) broken(i int, other *operand, otherwise bool, holds func(a, b
 // ordering returns how values of two types compare, nil where they do not.
 func ordering(a, b reflect.Type) func(a, b reflect.Value) int {
 	switch ka, kb := a.Kind(), b.Kind(); {
+	case isExact(a) || isExact(b):
+		if a == b {
+			return orderExact
+		}
 	case a == timeType && b == timeType:
 		return func(a, b reflect.Value) int {
 			x, _ := reflect.TypeAssert[time.Time](a)

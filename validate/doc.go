@@ -27,12 +27,16 @@
 // Rules are those of github.com/go-playground/validator/v10, in the validate tag,
 // with these differences:
 //
-//   - required means that the member is there. Zero and "" are values; say min=1
-//     where they are not. A field is required too when neither its json tag nor
-//     its validate tag says omitempty, which is how the SDK reads a type.
+//   - required means that the member is there, and not, as in validator, that it is
+//     not zero: 0, false and "" are values. Where they are none, say so: min=1 for
+//     texts, lists and numbers, eq=true for a boolean that has to be accepted. A field
+//     is required too when neither its json tag nor its validate tag says omitempty,
+//     which is how the SDK reads a type.
 //   - omitempty means that the member may be absent. A member that is there is
 //     held against every rule, also when it is zero.
-//   - A pointer takes null, which is then held against no rule.
+//   - A pointer takes null, which is then held against no rule, also where the field is
+//     required: the member is there. That tells absent (omitempty), null and zero apart;
+//     where null is no value, use the type itself and no pointer.
 //   - Elements and nested structs are checked with or without dive.
 //   - Rules about other fields (required_if, excluded_with, eqfield, …) go by what
 //     the text holds: 0 and "" are there, null is not. Where a field is compared
@@ -42,7 +46,10 @@
 //   - A type that reads itself, with UnmarshalText or UnmarshalJSON, says in its own
 //     words what it takes, see [Described]; package arg has such types.
 //   - A rule on a type that reads itself is held against the value that was read,
-//     and is said in the schema in words alone.
+//     and is said in the schema in words alone. Where that is a struct, as [net/netip.Addr]
+//     is, validator would not look into it: such a type takes rule=NAME and no other.
+//   - A json.Number and a *big.Int take min, max, gt, gte, lt, lte, eq, ne and oneof, and
+//     are held against them without rounding.
 //   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.
 //   - rule=NAME holds the [Rule] of that name in [Options].
 //   - Rules that open or resolve what the caller names (file, dir, image,
@@ -62,7 +69,8 @@
 //
 // [Arguments.Current] is the schema with the values of the moment. An error names the
 // allowed values that are nearest to the one that was sent, which it does not repeat. So
-// an allowlist is no place for what callers may not know.
+// an allowlist is no place for what those may not know who may call the tool: package
+// safetool asks for its scopes first, and for the program's authorizer after.
 //
 // # Rules of one's own
 //
@@ -76,19 +84,24 @@
 // has a rule for its values as a whole: the arguments, nested structs, lists, elements and
 // named types alike, but not the keys of maps. The method is called when the value has
 // the shape of its type, after what is in it, and also where rules of its fields are
-// broken, so that one error says all that is wrong: bound its loops by what is there. It
-// says what is wrong with [Reject], in words for the caller. Any other error stays inside
-// and refuses the call with a [*RuleError], as one that could not be held. The method
-// must not change the value. What it demands is best said in the jsonschema tag, too:
-// the schema does not know of it. A method Validate of another form is not called, which
+// broken, so that one error says all that is wrong. It may rely on no text, list or map in
+// it being longer than its rules allow: then it is not called. It may not rely on others,
+// and asks [Broken] where that would make it work without bound, as a loop up to a number
+// does; where it panics, or fails, on a value of which rules are broken, the caller is told
+// those alone.
+//
+// It says what is wrong with [Reject], in words for the caller. Any other error stays inside
+// and refuses the call with a [*RuleError], as one that could not be held; a panic is a
+// [*PanicError]. The method must not change the value: what it changes is held against no
+// rule any more. What it demands is best said in the jsonschema tag, too: the schema does
+// not know of it. A method Validate of another form is not called, which
 // [Arguments.Warnings] says; one of an embedded struct is called as Go promotes it.
 //
 // All rules of one's own have 5 seconds a call together, after which the context ends; one
 // that does not return then holds its call up.
 //
 // A number in an any is a float64, as encoding/json has it, and exact as far as that
-// goes: take an int64, a json.Number or a *big.Int where that matters. A *big.Int has
-// at most 5000 digits. An error names at most 100 wrong values.
+// goes: take an int64, a json.Number or a *big.Int where that matters. An error names at most 100 wrong values.
 //
 // # Defaults and enums
 //
@@ -96,12 +109,26 @@
 //
 //	Limit int `json:"limit" default:"20" validate:"min=1,max=100"`
 //
-// Rules about other fields take it for given.
+// It is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
+// base64) and types that read a text. Rules about other fields take it for given. A default
+// that the field's own rules would refuse fails when the type is compiled, and so does one
+// that only a call could judge: where an allowlist may change, a rule is the program's own or
+// the type has a Validate method, the handler is the place.
 //
-// A named string type whose method Values returns its values takes those alone, wherever it
-// stands:
+// A named type of strings or whole numbers whose method Values returns its values takes
+// those alone, wherever it stands:
 //
 //	func (Unit) Values() []Unit { return []Unit{Metric, Imperial} }
+//
+// # Types
+//
+// Structs, embedded ones as Go has them, pointers, lists, arrays, maps with keys of strings
+// or whole numbers, generic types, and types that contain themselves by way of a struct. A
+// null list or map is refused: there is no nil to tell from an empty one. A time.Duration is
+// a number of nanoseconds, a []byte a text in base64, an array of bytes a list of numbers. A
+// *big.Int has at most 5000 digits. What cannot be expressed (channels, functions, other
+// interfaces than any, the options string, inline and format of json tags, two fields of one
+// name) fails when the type is compiled, with a sentence that says what to do instead.
 //
 // # Texts
 //

@@ -8,7 +8,7 @@ type Error struct {
 	Fields []FieldError
 	// Decoded says that the arguments have the shape of their type, and that the
 	// value which Decode returned with this error holds them: only rules are
-	// broken, or members given that the type does not have.
+	// broken, or members given that the type does not have, and every rule could be held.
 	Decoded bool
 }
 

@@ -56,11 +56,11 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		}
 		v = v.Elem()
 	}
-	before, wrong := len(w.errs), w.wrong
+	before, long, wrong := len(w.errs), w.long, w.wrong
 	w.wrong = false
 	end := w.lenientWithin(n, v, at)
 	if !w.wrong {
-		w.behind(n, v, before)
+		w.behind(n, v, before, long)
 	}
 	w.wrong = w.wrong || wrong
 	return end
@@ -206,7 +206,7 @@ func (w *walker) lenientMap(n *node, v reflect.Value, at int) int {
 			w.key(n.key, key.Elem())
 			v.SetMapIndex(key.Elem(), elem)
 		default:
-			w.fail("type", "has a name that is no whole number", nil)
+			w.fail("type", "has a name that must be a whole number"+n.key.between(), nil)
 			w.wrong = true
 		}
 		w.leave()

@@ -1,7 +1,10 @@
 package validate
 
 import (
+	"cmp"
+	"math/bits"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -15,52 +18,150 @@ const (
 	nearBefore = 32      // work that a value costs before it is looked at
 )
 
-// near returns the values that are nearest to s, at most 3, and takes what that costs
-// from work. It looks no further when there is none left.
-func near(values []string, s string, work *int) []string {
-	var from [nearRunes]rune
-	a, fits := folded(from[:0], s)
+// A quest looks for the values that are nearest to one that was sent.
+type quest struct {
+	folded []rune // what was sent
+	letters
+	most int // edits
+	work *int
+	best []found
+}
+
+type found struct {
+	value string
+	edits int
+}
+
+// begun folds what was sent, and says whether it can be looked for.
+func begun(to []rune, s string, work *int) (*quest, bool) {
+	a, fits := folded(to, s)
 	if !fits || *work <= 0 {
-		return nil
+		return nil, false
 	}
-	type found struct {
-		value string
-		edits int
+	return &quest{folded: a, letters: lettersOf(s), most: slack(len(a)), work: work}, true
+}
+
+// look compares with one value, and says whether there is work left for others.
+func (q *quest) look(v string, order func(a, b found) int) bool {
+	if *q.work -= nearBefore; *q.work < 0 {
+		return false
 	}
-	most := slack(len(a))
-	var best []found
-	for _, v := range values {
-		if *work -= nearBefore; *work < 0 {
-			break
-		}
-		if len(v) > nearRunes*utf8.UTFMax {
-			continue
-		}
-		*work -= len(v)
-		if n := utf8.RuneCountInString(v); n > len(a)+most || n < len(a)-most {
-			continue
-		}
-		var to [nearRunes]rune
-		b, fits := folded(to[:0], v)
-		if !fits {
-			continue
-		}
-		edits := distance(a, b, most, work)
-		if edits > most {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(best, edits+1, func(f found, edits int) int { return f.edits - edits }) // behind its equals
-		if at < nearest {
-			best = slices.Insert(best, at, found{v, edits})
-			best = best[:min(len(best), nearest)]
-		}
+	if len(v) > nearRunes*utf8.UTFMax {
+		return true
 	}
-	var out []string
-	for _, f := range best {
+	*q.work -= len(v)
+	if n := utf8.RuneCountInString(v); n > len(q.folded)+q.most || n < len(q.folded)-q.most {
+		return true
+	}
+	var to [nearRunes]rune
+	b, fits := folded(to[:0], v)
+	if !fits {
+		return true
+	}
+	f := found{v, distance(q.folded, b, q.most, q.work)}
+	if f.edits > q.most {
+		return true
+	}
+	at := 0
+	for at < len(q.best) && order(q.best[at], f) <= 0 { // behind its equals
+		at++
+	}
+	if at < nearest {
+		q.best = slices.Insert(q.best, at, f)
+		q.best = q.best[:min(len(q.best), nearest)]
+	}
+	return true
+}
+
+func (q *quest) values() (out []string) {
+	for _, f := range q.best {
 		out = append(out, f.value)
 	}
 	return out
 }
+
+func byEdits(a, b found) int { return cmp.Compare(a.edits, b.edits) }
+
+// near returns the values that are nearest to s, at most 3, and takes what that costs
+// from work. It looks no further when there is none left.
+func near(values []string, s string, work *int) []string {
+	var from [nearRunes]rune
+	q, can := begun(from[:0], s, work)
+	if !can {
+		return nil
+	}
+	for _, v := range values {
+		if !q.look(v, byEdits) {
+			break
+		}
+	}
+	return q.values()
+}
+
+// near is that of a list which is sorted and may be long: it begins where what was sent would
+// stand, among what begins alike, and passes over what has too many other letters.
+func (s *snapshot) near(sent string, work *int) []string {
+	var from [nearRunes]rune
+	q, can := begun(from[:0], sent, work)
+	if !can {
+		return nil
+	}
+	order := func(a, b found) int { return cmp.Or(byEdits(a, b), cmp.Compare(a.value, b.value)) }
+	look := func(i int) bool {
+		if *work--; *work < 0 {
+			return false
+		}
+		return q.differs(s.letters[i]) > 2*q.most || q.look(s.values[i], order)
+	}
+	up := s.place(sent)
+	for down := up - 1; down >= 0 || up < len(s.values); down, up = down-1, up+1 {
+		if (down >= 0 && !look(down)) || (up < len(s.values) && !look(up)) {
+			break
+		}
+	}
+	return q.values()
+}
+
+// place is where a value would stand, in the case in which most of it is like what stands there.
+func (s *snapshot) place(sent string) (place int) {
+	most := -1
+	for _, as := range []string{sent, strings.ToLower(sent), strings.ToUpper(sent)} {
+		at, _ := slices.BinarySearch(s.values, as)
+		for _, i := range []int{at - 1, at} {
+			if i < 0 || i >= len(s.values) {
+				continue
+			}
+			alike := 0
+			for alike < min(len(as), len(s.values[i])) && as[alike] == s.values[i][alike] {
+				alike++
+			}
+			if alike > most {
+				most, place = alike, at
+			}
+		}
+	}
+	return place
+}
+
+// letters are those that a value has, in lower case, some as one: an edit changes two of
+// them at most.
+type letters uint64
+
+func lettersOf(s string) (l letters) {
+	for _, r := range s {
+		switch r = unicode.ToLower(r); {
+		case r >= 'a' && r <= 'z':
+			l |= 1 << (r - 'a')
+		case r >= '0' && r <= '9':
+			l |= 1 << (26 + r - '0')
+		default:
+			l |= 1 << (36 + r%28)
+		}
+	}
+	return l
+}
+
+func (l letters) differs(other letters) int { return bits.OnesCount64(uint64(l ^ other)) }
 
 // slack is how many edits away a value may be, to look like another of a length.
 func slack(runes int) int {

@@ -147,3 +147,94 @@ func TestTheWorkOfNearMissesIsBounded(t *testing.T) {
 		t.Errorf("of ten thousand: %q, and %d of work is left", got, short)
 	}
 }
+
+// In a list of a hundred thousand values, too, what was meant is found wherever it stands, and
+// the work stays the same.
+func TestWhatWasMeantIsFoundInALongList(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	long := func(value func(i int) string) *snapshot {
+		values := make([]string, mostValues)
+		for i := range values {
+			values[i] = value(i)
+		}
+		s, err := newSnapshot(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	words := long(func(int) string {
+		w := make([]byte, 8+r.IntN(8))
+		for i := range w {
+			w[i] = byte('a' + r.IntN(26))
+		}
+		return string(w)
+	})
+	numbers := long(func(i int) string { return fmt.Sprintf("CUST-%07d", i*97) })
+	misspelt := func(v string, from int) string {
+		at := from + r.IntN(len(v)-from-1)
+		return v[:at] + string(v[at+1]) + string(v[at]) + v[at+2:]
+	}
+	for range 25 {
+		for _, c := range []struct {
+			of   *snapshot
+			from int
+		}{{words, 0}, {numbers, 8}} { // of numbers that all are alike the nearest begin alike
+			meant := c.of.values[r.IntN(len(c.of.values))]
+			sent := misspelt(meant, c.from)
+			for _, sent := range []string{sent, strings.ToLower(sent)} {
+				work := nearWork
+				got := c.of.near(sent, &work)
+				further := func(v string) bool {
+					away := func(v string) int { return wholeDistance([]rune(strings.ToLower(sent)), []rune(strings.ToLower(v))) }
+					return away(v) > away(meant)
+				}
+				if _, is := c.of.set[sent]; !is && !slices.Contains(got, meant) && (len(got) < nearest || slices.ContainsFunc(got, further)) {
+					t.Errorf("%s was sent, %s meant, and %q named; %d of work left", sent, meant, got, work)
+				}
+				if work < -(nearRunes+1)*9 {
+					t.Fatalf("%d of work left", work)
+				}
+			}
+		}
+	}
+}
+
+// Passing over what has other letters takes nothing away that is near, and a sorted list names
+// what any does.
+func TestASortedListNamesWhatAnyDoes(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 8))
+	letter := []rune("aAbB12é界-_ 😀zZ")
+	word := func(n int) string {
+		w := make([]rune, n)
+		for i := range w {
+			w[i] = letter[r.IntN(len(letter))]
+		}
+		return string(w)
+	}
+	named := 0
+	for range 300 {
+		values := make([]string, 60)
+		for i := range values {
+			values[i] = strings.TrimSpace(word(2 + r.IntN(8)))
+		}
+		s, err := newSnapshot(values)
+		if err != nil {
+			continue // an emoji and a letter that joins it, say
+		}
+		for range 20 {
+			sent := word(2 + r.IntN(8))
+			one, other := nearWork, nearWork
+			want, got := near(s.values, sent, &one), s.near(sent, &other)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%q: %q, not %q", sent, got, want)
+			}
+			named += len(got)
+		}
+	}
+	if named < 300 {
+		t.Errorf("%d were named", named)
+	}
+}

@@ -19,7 +19,7 @@ var (
 
 var (
 	errNoNumber = errors.New("it is no number")
-	errTooLong  = errors.New("it has too many digits")
+	errNotWhole = Refuse(fmt.Sprintf("must be a whole number of at most %d digits", digits))
 )
 
 // digits bounds a big.Int: reading one takes time that grows with the square of its
@@ -34,12 +34,12 @@ func decodeBig(dec *jsontext.Decoder, n *big.Int) error {
 	if err != nil {
 		return fmt.Errorf("a number: %w", err)
 	}
-	if len(raw) > digits {
-		return errTooLong
+	d, _ := decimalOf(string(raw))
+	read, ok := d.wholeOf(digits)
+	if !ok {
+		return errNotWhole
 	}
-	if _, ok := n.SetString(string(raw), 10); !ok { // a fraction or an exponent
-		return errNoNumber
-	}
+	n.Set(read)
 	return nil
 }
 

@@ -73,7 +73,7 @@ type field struct {
 	relations   []relation
 	audit       string
 	description string
-	fallback    reflect.Value // where it is not given; not valid where there is none
+	fallback    fallback
 }
 
 var (
@@ -110,6 +110,11 @@ func (p *planner) program(typ reflect.Type) (*node, error) {
 	}
 	if err := p.relate(); err != nil {
 		return nil, err
+	}
+	for _, s := range p.order {
+		if err := s.settled(); err != nil {
+			return nil, err
+		}
 	}
 	p.settle(root)
 	return root, nil
@@ -192,7 +197,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.shape, err = p.struct_(n.typ)
 		p.chain = chain
 	default:
-		return fmt.Errorf("a %s has no form in JSON", n.typ)
+		return fmt.Errorf("a %s has no form in JSON: use another type, or leave the field out with json:\"-\"", n.typ)
 	}
 	return err
 }
@@ -320,28 +325,25 @@ func rangeOf(typ reflect.Type) []keyword {
 
 // rules compiles the rules of one level.
 func (p *planner) rules(n *node, l *level) error {
-	if n.typ == numberType && len(l.terms) > 0 {
-		return errors.New("a json.Number takes no rules: use int64 or float64, which have bounds")
+	if n.typ == durationType {
+		n.says = append(n.says, "a duration in nanoseconds")
 	}
 	if n.typ.Kind() == reflect.Interface && len(l.terms) > 0 {
 		return errors.New("an interface takes no rules, since anything may be in it: use a type")
 	}
-	values, err := enumerated(n.typ)
+	values, err := enumerated(n.typ, n.own)
 	if err != nil {
 		return err
 	}
-	if values != nil && !n.own {
-		if err := n.add(oneOf("enum", values)); err != nil {
+	if values != nil {
+		if err := n.add(values); err != nil {
 			return err
 		}
 	}
 	for _, t := range l.terms {
-		c, err := compile(t, n)
+		c, err := n.term(t)
 		if err != nil {
 			return err
-		}
-		if n.own { // the rule is about the value that was read, and the schema about what is sent
-			c.keywords, c.says, c.closes = nil, c.phrase, false
 		}
 		if err := n.add(c); err != nil {
 			return err
@@ -364,8 +366,24 @@ func (p *planner) rules(n *node, l *level) error {
 	return nil
 }
 
+// term compiles one rule of a tag.
+func (n *node) term(t term) (*compiled, error) {
+	switch {
+	case isExact(n.typ):
+		return compileExact(t, n.typ)
+	case t.name == "unique" && n.elem != nil && isExact(n.elem.typ):
+		return nil, fmt.Errorf("the rule unique cannot compare a %s: use int64 or float64", n.elem.typ)
+	case n.own && n.typ.Kind() == reflect.Struct && !n.typ.ConvertibleTo(timeType): // validator passes over it
+		return nil, fmt.Errorf("the rule %s cannot be held against a %s, which reads itself: let its method refuse what is wrong, see Refuse, or use a rule of your own, see Rule", t.name, n.typ)
+	}
+	return compile(t, n)
+}
+
 // add adds a compiled rule to a node.
 func (n *node) add(c *compiled) (err error) {
+	if n.own && !isExact(n.typ) { // the rule is about the value that was read, and the schema about what is sent
+		c.keywords, c.says, c.closes = nil, c.phrase, false
+	}
 	n.checks = append(n.checks, c.check)
 	n.keywords, err = merged(n.keywords, c.keywords)
 	if c.says != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -108,8 +109,11 @@ func schemaOf(root *node, lists map[*allowed]*snapshot) json.RawMessage {
 	return json.RawMessage(w.b.String())
 }
 
+// packagePath is what stands before the name of a type in brackets.
+var packagePath = regexp.MustCompile(`[^\[\],*]*[./]`)
+
 // defName names a definition, each its own: two types of different packages may have
-// one name, and letters beyond ASCII are left out.
+// one name, and letters beyond ASCII are left out. Page[example.com/shop.Item] is Page_Item.
 func (w *schemaWriter) defName(s *shape) string {
 	if name, known := w.names[s]; known {
 		return name
@@ -119,7 +123,7 @@ func (w *schemaWriter) defName(s *shape) string {
 			return r
 		}
 		return '_'
-	}, s.typ.Name())
+	}, strings.TrimRight(packagePath.ReplaceAllString(s.typ.Name(), ""), "]"))
 	for _, other := range w.names {
 		if other == name {
 			name = fmt.Sprintf("%s__%d", name, len(w.names))

@@ -49,6 +49,9 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 		tag, tagged := f.Tag.Lookup("json")
 		name, options, _ := strings.Cut(tag, ",")
 		if tag == "-" {
+			if _, there := f.Tag.Lookup("default"); there && !p.output {
+				return fmt.Errorf("the field %s has a default and json:\"-\", which keeps it out of all that is done here: take one of them away", f.Name)
+			}
 			continue
 		}
 		if embedded := p.embedded(f, name); embedded != nil {
@@ -58,8 +61,8 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 			continue
 		}
 		if !f.IsExported() {
-			if tagged || f.Tag.Get("validate") != "" {
-				return fmt.Errorf("the field %s has tags but is not exported, so that nothing could be decoded into it", f.Name)
+			if tagged || heldTag(f) != "" {
+				return fmt.Errorf("the field %s has tags but is not exported, so that nothing could be decoded into it: export it, or take them away", f.Name)
 			}
 			continue
 		}
@@ -73,10 +76,25 @@ func (p *planner) fields(s *shape, typ reflect.Type, index []int, within []refle
 	return nil
 }
 
+// heldTags are the tags by which values are held against something, or changed.
+var heldTags = []string{"validate", "default", "text"}
+
+// heldTag is one of them that a field has.
+func heldTag(f reflect.StructField) string {
+	for _, tag := range heldTags {
+		if have, there := f.Tag.Lookup(tag); there && have != "-" {
+			return tag
+		}
+	}
+	return ""
+}
+
 // embed plans the fields of a struct that is embedded as f.
 func (p *planner) embed(s *shape, f reflect.StructField, typ reflect.Type, index []int, within []reflect.Type) error {
-	if f.Tag.Get("validate") != "" {
-		return fmt.Errorf("the embedded %s has a validate tag: its fields are the struct's own, so put it on them", f.Name)
+	for _, tag := range append(slices.Clone(heldTags), "audit") {
+		if _, there := f.Tag.Lookup(tag); there {
+			return fmt.Errorf("the embedded %s has a %s tag: its fields are the struct's own, so put it on them", f.Name, tag)
+		}
 	}
 	pointer := f.Type.Kind() == reflect.Pointer
 	if pointer && !f.IsExported() && !p.output {
@@ -125,7 +143,7 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 		case "omitempty", "omitzero":
 			out.optional = true
 		default:
-			return out, fmt.Errorf("its json tag says %q, which is not supported here: write the type that you mean", option)
+			return out, fmt.Errorf("its json tag says %q, which is not supported here: %s", option, instead(option))
 		}
 	}
 	if strings.ContainsAny(out.name, `'"\.[]`) {
@@ -157,6 +175,24 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 		err = p.fallsBack(&out, f.Type, tag)
 	}
 	return out, err
+}
+
+// instead says what to do in place of an option of a json tag.
+func instead(option string) string {
+	name, _, _ := strings.Cut(option, ":")
+	switch name {
+	case "string":
+		return "leave it out, since numbers of every size are read exactly; where clients send texts, use a string and convert it in the handler"
+	case "inline", "embed":
+		return "embed the struct, without a name for the field"
+	case "format":
+		return "use a type that reads itself, with UnmarshalText, or a string with a rule such as datetime=2006-01-02"
+	case "unknown":
+		return "members that are not known are refused; give a map a field of its own"
+	case "case", "nocase", "strictcase":
+		return "leave it out, since names are spelt exactly"
+	}
+	return "leave it out"
 }
 
 // hide leaves of the fields with one name that which is embedded least deeply, as Go

@@ -24,6 +24,7 @@ type walker struct {
 	path    []step
 	errs    []FieldError
 	wrong   bool // something has not the shape of its type
+	long    int  // texts, lists and maps that are longer than they may be
 	source  error
 	more    bool            // more is wrong than errs says
 	root    reflect.Value   // the struct that the whole value is, for relations
@@ -133,11 +134,11 @@ func (w *walker) value(n *node, v reflect.Value, at int) int {
 	if len(n.rules) == 0 && !n.whole {
 		return w.within(n, v, at)
 	}
-	before, wrong := len(w.errs), w.wrong
+	before, long, wrong := len(w.errs), w.long, w.wrong
 	w.wrong = false
 	end := w.within(n, v, at)
 	if !w.wrong { // what has not the shape of its type is not shown to rules of one's own
-		w.behind(n, v, before)
+		w.behind(n, v, before, long)
 	}
 	w.wrong = w.wrong || wrong
 	return end
@@ -191,6 +192,7 @@ func (w *walker) checks(n *node, v reflect.Value) bool {
 				nearest = near(c.near, v.String(), &w.work)
 			}
 			w.failNear(c.rule, c.phrase, c.allowed, nearest)
+			w.lengthy(c.rule, v)
 			return false // one rule a value is enough to say
 		}
 	}
@@ -232,7 +234,7 @@ func (w *walker) allowed(a *allowed, s string) {
 		w.more = w.more || !in
 		return
 	}
-	w.failNear("allow", now.phrase, now.allowed, near(now.values, s, &w.work))
+	w.failNear("allow", now.phrase, now.allowed, now.near(s, &w.work))
 }
 
 // keyOf is the key of a map that a member's name was decoded into.
@@ -315,7 +317,7 @@ func (w *walker) relations(s *shape, v reflect.Value, seen []presence) {
 func (w *walker) absent(s *shape, v reflect.Value, seen []presence) {
 	for i := range s.fields {
 		f := &s.fields[i]
-		if seen[i] == absent && f.fallback.IsValid() {
+		if seen[i] == absent && f.fallback.value.IsValid() {
 			f.fall(v)
 			seen[i] = given
 		}
@@ -371,6 +373,9 @@ func article(n *node) string {
 	case formString:
 		return "a string"
 	case formInteger:
+		if n.typ == durationType {
+			return "a whole number of nanoseconds"
+		}
 		return "a whole number"
 	case formNumber:
 		return "a number"

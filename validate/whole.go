@@ -61,16 +61,36 @@ func (p *planner) wholeRules(s *shape) error {
 	return nil
 }
 
+// lengthy notes that a text, a list or a map has broken a rule about its length.
+func (w *walker) lengthy(rule string, v reflect.Value) {
+	switch k := v.Kind(); {
+	case k != reflect.String && k != reflect.Slice && k != reflect.Map:
+	case rule == "max" || rule == "lte" || rule == "lt" || rule == "len" || (rule == "eq" && k != reflect.String):
+		w.long++
+	}
+}
+
+type brokenKey struct{}
+
+// Broken reports, within a Validate method, that rules of the value's fields are broken, so
+// that the call is refused in any case. A method whose work is bounded by a rule, as that of a
+// loop up to a number with a max, returns nil then: what it would say is said when the fields
+// are right.
+func Broken(ctx context.Context) bool {
+	broken, _ := ctx.Value(brokenKey{}).(bool)
+	return broken
+}
+
 // behind holds a value that has been walked over against the rules of one's own, before
-// which there were so many errors.
-func (w *walker) behind(n *node, v reflect.Value, before int) {
+// which there were so many errors, and so many of what is longer than it may be.
+func (w *walker) behind(n *node, v reflect.Value, before, long int) {
 	if w.more || w.source != nil { // the call is refused, and more is not said
 		return
 	}
 	if len(w.errs) == before {
 		w.ownRules(n, v)
 	}
-	if n.whole && w.source == nil {
+	if n.whole && w.source == nil && w.long == long {
 		w.wholeValue(n, v, len(w.errs) > before)
 	}
 }
@@ -98,10 +118,18 @@ func (w *walker) ownRules(n *node, v reflect.Value) {
 
 // wholeValue calls a Validate method, and takes what it says of fields.
 func (w *walker) wholeValue(n *node, v reflect.Value, broken bool) {
+	// It may rely on rules that are broken: then the call is refused for those, and as one of
+	// which more is not known.
+	untold := func(err error) {
+		if broken {
+			w.wrong = true
+		} else {
+			w.source = err
+		}
+	}
 	defer func() {
-		// It may rely on rules that are broken, and the call is refused for those.
-		if p := recover(); p != nil && !broken {
-			w.source = &PanicError{p, debug.Stack()}
+		if p := recover(); p != nil {
+			untold(&PanicError{p, debug.Stack()})
 		}
 	}()
 	if !v.CanAddr() { // in a map
@@ -111,6 +139,9 @@ func (w *walker) wholeValue(n *node, v reflect.Value, broken bool) {
 	}
 	rule, _ := reflect.TypeAssert[wholeRule](v.Addr())
 	ctx := w.patience()
+	if broken {
+		ctx = context.WithValue(ctx, brokenKey{}, true)
+	}
 	err := ctx.Err()
 	if err == nil {
 		err = rule.Validate(ctx)
@@ -120,7 +151,7 @@ func (w *walker) wholeValue(n *node, v reflect.Value, broken bool) {
 	}
 	rejections, inside := rejected(err)
 	if inside {
-		w.source = &RuleError{"Validate", fmt.Errorf("of %s: %w", n.typ, err)}
+		untold(&RuleError{"Validate", fmt.Errorf("of %s: %w", n.typ, err)})
 		return
 	}
 	for _, r := range rejections {

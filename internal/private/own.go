@@ -59,7 +59,9 @@ const mostLinks = 40
 
 // Resolve returns the path of the file that path leads to, absolute and without links,
 // whether or not it is there. A link is followed where this user or root made it, and
-// nobody else can put another in its place; it is refused otherwise.
+// nobody else can put another in its place; it is refused otherwise. Where the file system
+// is mounted so that nothing can be written, nobody can, whatever the directory's mode says:
+// Kubernetes mounts a ConfigMap so, with the mode 0777.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -74,8 +76,7 @@ func Resolve(path string) (string, error) {
 		if err != nil {
 			return "", err //nolint:wrapcheck // it names the path
 		}
-		shared := runtime.GOOS != "windows" && dir.Mode().Perm()&0o022 != 0 && dir.Mode()&fs.ModeSticky == 0
-		if !trusted(info) || !trusted(dir) || shared {
+		if !trusted(info) || !trusted(dir) || shared(filepath.Dir(path), dir) {
 			return "", fmt.Errorf("%s is a link that another user made, or can replace: give the path of the file itself", path)
 		}
 		target, err := os.Readlink(path)
@@ -93,6 +94,11 @@ func Resolve(path string) (string, error) {
 		path = target
 	}
 	return "", fmt.Errorf("%s leads through more than %d links", path, mostLinks)
+}
+
+// shared says that others can take away what is in a directory.
+func shared(path string, dir fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && dir.Mode().Perm()&0o022 != 0 && dir.Mode()&fs.ModeSticky == 0 && !readOnly(Writable(path))
 }
 
 func inRealDir(path string) (string, error) {

@@ -25,6 +25,9 @@ func trusted(info os.FileInfo) bool {
 	return is && (owner.Uid == 0 || int(owner.Uid) == os.Geteuid())
 }
 
+// readOnly says that Writable has found a file system that cannot be written.
+func readOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
 func foreign(path string, info os.FileInfo) error {
 	if owner, is := info.Sys().(*syscall.Stat_t); is {
 		return fmt.Errorf("%s belongs to the user %d, and this is user %d: run this as that user, or chown it if what is in it is yours", path, owner.Uid, os.Geteuid())

@@ -13,6 +13,8 @@ func isLink(error) bool { return false }
 
 func trusted(os.FileInfo) bool { return true }
 
+func readOnly(error) bool { return false }
+
 func foreign(path string, _ os.FileInfo) error { return errors.New(path + " belongs to another user") }
 
 // Writable says nothing here: what cannot be written shows when it is tried.
