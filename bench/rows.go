@@ -4,9 +4,31 @@ package main
 var comparisons = []*comparison{
 	// The handler layer: from the receiving middleware on, guarded in full, against
 	// the SDK's typed path with the same constraints in its schema.
-	cost("handler/addtool", [3]float64{0.20, 0.10, 0}, ours((*rig).throughHandler), theirs(typed, (*rig).throughHandler)),
+	cost("handler/addtool", [3]float64{0.12, 0.10, 0}, ours((*rig).throughHandler), theirs(typed, (*rig).throughHandler)),
 	// The same against a handler that reads and writes JSON and checks nothing.
-	cost("handler/rawjson", [3]float64{}, ours((*rig).throughHandler), theirs(raw, (*rig).throughHandler)),
+	cost("handler/rawjson", [3]float64{2.5, 0, 0}, ours((*rig).throughHandler), theirs(raw, (*rig).throughHandler)),
+	// The same against the other widely used library's typed handler with its input
+	// validation. Reading the message's envelope is in its figure, and not in ours.
+	cost("handler/mcpgo", [3]float64{}, ours((*rig).throughHandler), another),
+	// Decoding the reference arguments with every check, against encoding/json reading them
+	// with none, and against the whole of the SDK's typed path; and refusing arguments that
+	// break most rules against taking those that break none.
+	cost("decode/unmarshal", [3]float64{1.0, 0, 0}, decoding(arguments, false), unmarshalling),
+	allocations("decode/count", 20, decoding(arguments, false)),
+	processor("decode/addtool", 0.06, decoding(arguments, false), theirs(typed, (*rig).throughHandler)),
+	processor("decode/refusing", 3, decoding(wrongArguments, true), decoding(arguments, false)),
+	// What a byte costs in large arguments, against one in small ones of the same shape; of
+	// wrong ones against those of a size where every mistake is still told.
+	flat("items", large, small),
+	flat("items", huge, small),
+	flat("deep", large, 4*small),
+	flat("wide", large, small),
+	flat("long", huge, small),
+	flat("deepwrong", large, medium),
+	flat("nearmiss", large, medium),
+	flat("unknown", large, medium),
+	// Registering 500 tools, their types compiled, against as many by mcp.AddTool.
+	processor("register/500", 1.0, registering(guardedTools), registering(plainTools)),
 	// From the client to the server and back, in memory: ours as safetooltest.NewClient
 	// connects it, behind the door that standard input and output have, and theirs over
 	// the SDK's own transports. The client is the SDK's on both sides.

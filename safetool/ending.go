@@ -38,7 +38,7 @@ func guarded[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 	if unmade == nil {
 		made = *own
 	} else { // what its own goroutine still makes goes to nobody
-		made.v = p.speakFor(ctx, &seen, unmade)
+		made.v = p.speakFor(ctx, seen, unmade)
 	}
 	p.asked = made.asks
 	if v := made.v; v != nil && v.problem != nil {
@@ -97,14 +97,14 @@ func conduct[A, R any](ctx context.Context, p *pass, work func(context.Context) 
 }
 
 // speakFor records and returns the outcome of a pass whose own goroutine cannot.
-func (p *pass) speakFor(ctx context.Context, seen *facts, unmade error) *verdict {
+func (p *pass) speakFor(ctx context.Context, seen facts, unmade error) *verdict {
 	explained := p.server.explain(ctx, unmade)
 	if errors.Is(unmade, errUnsettled) { // the recorder still has an event of the call's, or has failed over it
 		return &explained
 	}
 	cleaner := p.server.newCleaner(p.feature.limits.ResultBytes)
 	v := p.withoutSecrets(&explained, cleaner, seen.callID)
-	unrecorded, err := apartFor(recorderTimeout, func() (*verdict, error) { return p.settle(ctx, seen, v, cleaner), nil })
+	unrecorded, err := apartFor(recorderTimeout, func() (*verdict, error) { return p.settle(ctx, &seen, v, cleaner), nil })
 	switch {
 	case err != nil:
 		return withheld()

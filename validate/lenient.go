@@ -46,10 +46,9 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 		w.null(n)
 		return at + len("null")
 	}
-	end := jsonwalk.Skip(w.raw, at)
 	if !n.looks(w.raw[at]) {
 		w.mistyped(n, "")
-		return end
+		return jsonwalk.Skip(w.raw, at)
 	}
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -59,7 +58,7 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 	}
 	before, long, wrong := len(w.errs), w.long, w.wrong
 	w.wrong = false
-	end = w.lenientWithin(n, v, at, end)
+	end := w.lenientWithin(n, v, at)
 	if !w.wrong {
 		w.behind(n, v, before, long)
 	}
@@ -67,19 +66,19 @@ func (w *walker) lenient(n *node, v reflect.Value, at int) int {
 	return end
 }
 
-// lenientWithin decodes what is in a value and holds it against its checks.
-func (w *walker) lenientWithin(n *node, v reflect.Value, at, end int) int {
+// lenientWithin decodes what is in a value, holds it against its checks and returns its
+// end. It goes over each byte once, however deep it lies.
+func (w *walker) lenientWithin(n *node, v reflect.Value, at int) (end int) {
 	before, more := len(w.errs), w.more
 	switch {
-	case n.own:
-		w.leaf(n, v, at, end)
-	case n.form == formObject:
+	case n.form == formObject && !n.own:
 		return w.lenientObject(n, v, at)
-	case n.form == formArray:
-		w.lenientArray(n, v, at)
-	case n.form == formMap:
-		w.lenientMap(n, v, at)
+	case n.form == formArray && !n.own:
+		end = w.lenientArray(n, v, at)
+	case n.form == formMap && !n.own:
+		end = w.lenientMap(n, v, at)
 	default:
+		end = jsonwalk.Skip(w.raw, at)
 		w.leaf(n, v, at, end)
 	}
 	switch {
@@ -166,10 +165,10 @@ func (n *node) between() string {
 	return ", and of at most 64 bits"
 }
 
-func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
+func (w *walker) lenientArray(n *node, v reflect.Value, at int) int {
 	list := reflect.New(reflect.SliceOf(n.typ.Elem())).Elem()
 	count := 0
-	jsonwalk.EachElement(w.raw, at, func(i, value int) int {
+	end := jsonwalk.EachElement(w.raw, at, func(i, value int) int {
 		list = reflect.Append(list, reflect.Zero(n.typ.Elem()))
 		w.enterAt(i)
 		end := w.lenient(n.elem, list.Index(i), value)
@@ -185,12 +184,13 @@ func (w *walker) lenientArray(n *node, v reflect.Value, at int) {
 	default:
 		reflect.Copy(v, list)
 	}
+	return end
 }
 
-func (w *walker) lenientMap(n *node, v reflect.Value, at int) {
+func (w *walker) lenientMap(n *node, v reflect.Value, at int) int {
 	v.Set(reflect.MakeMap(n.typ))
 	names := map[string]bool{}
-	jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
+	return jsonwalk.EachMember(w.raw, at, func(name []byte, value int) int {
 		twice := names[string(name)]
 		names[string(name)] = true
 		w.enterAt(anyMember)

@@ -193,7 +193,7 @@ func TestNoProgramIsAllowedThatRunsItsArguments(t *testing.T) {
 	good := at("tool", 0o700)
 	wrong := []string{
 		"", "tool", "./tool", dir, filepath.Join(dir, "missing"), dir + "/../" + filepath.Base(dir) + "/tool", dir + "//tool", good + "\x00",
-		at("sh", 0o700), at("bash", 0o700), at("python3.12", 0o700), at("env", 0o700), at("xargs", 0o700), at("sudo", 0o700), at("cmd.exe", 0o700), at("PowerShell.EXE", 0o700), at("x.bat", 0o700), at("y.CMD", 0o700), at("perl5.36", 0o700), at("busybox", 0o700),
+		at("sh", 0o700), at("bash", 0o700), at("python3.12", 0o700), at("env", 0o700), at("xargs", 0o700), at("sudo", 0o700), at("cmd.exe", 0o700), at("PowerShell.EXE", 0o700), at("x.bat", 0o700), at("y.CMD", 0o700), at("perl5.36", 0o700), at("busybox", 0o700), at("gsed", 0o700), at("sqlite3", 0o700), at("gmake", 0o700), at("ld-linux-x86-64.so.2", 0o700), at("vim.tiny", 0o700),
 		link("bash", "harmless"), link(at("busybox-x", 0o700), "ash"),
 	}
 	if os.PathSeparator == '/' {

@@ -38,12 +38,16 @@ type ProgramOptions struct {
 	MaxArgs int
 }
 
-// runners run what their arguments say: a shell, or a program that starts another. No
-// "--" keeps an argument from being a program there.
+// runners run what their arguments say: a shell, a program that starts another, and one
+// whose language can (e in GNU sed, .shell in sqlite3, a variable in make). No "--" keeps an
+// argument from being a program there.
 var runners = []string{
 	"sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "nu", "rbash", "tcsh", "yash", "zsh", "busybox", "toybox",
 	"cmd", "command", "powershell", "pwsh", "wscript", "cscript", "mshta", "rundll32", "wsl",
-	"awk", "gawk", "mawk", "nawk", "node", "perl", "php", "python", "python2", "python3", "ruby", "lua", "tclsh", "osascript",
+	"awk", "gawk", "mawk", "nawk", "node", "deno", "bun", "npx", "perl", "php", "python", "python2", "python3", "ruby", "lua", "luajit", "tclsh", "osascript", "guile", "rscript", "java", "mono",
+	"dc", "ed", "ex", "vi", "view", "vim", "vim.basic", "vim.nox", "vim.tiny", "nvim", "emacs", "gdb", "lldb", "m4", "make", "gmake", "sed", "gsed", "socat", "sqlite", "sqlite3",
+	"bwrap", "docker", "kubectl", "nerdctl", "podman", "proot", "screen", "tmux",
+	"cpulimit", "fakeroot", "faketime", "firejail", "linux32", "linux64", "ltrace", "numactl", "perf", "prlimit", "rlwrap", "setarch", "unbuffer", "valgrind", "xvfb-run",
 	"chroot", "chrt", "doas", "env", "eval", "exec", "expect", "flock", "ionice", "nice", "nohup", "nsenter", "parallel", "pkexec", "runuser", "script",
 	"setpriv", "setsid", "ssh", "start-stop-daemon", "stdbuf", "strace", "su", "sudo", "systemd-run", "taskset", "time", "timeout", "unshare", "watch", "xargs",
 }
@@ -127,6 +131,9 @@ func runs(path string) string {
 	}
 	for _, ext := range []string{".exe", ".com"} {
 		name = strings.TrimSuffix(name, ext)
+	}
+	if strings.HasPrefix(name, "ld-") && strings.Contains(name, ".so") || strings.HasPrefix(name, "ld.so") {
+		return "the dynamic loader"
 	}
 	unversioned := strings.TrimRight(name, "0123456789.-")
 	for _, n := range []string{name, unversioned} {
