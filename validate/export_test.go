@@ -1,11 +1,14 @@
 package validate
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"math/big"
 	"reflect"
 	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // CompileType compiles a type that a test made at run time.
@@ -65,4 +68,20 @@ func TextRules() []string { return slices.Sorted(maps.Keys(textRules)) }
 func WholeNumber(text string, most int) (string, bool) { return wholeNumber(text, most) }
 
 // WholeNumbers is the pattern of the numbers from low to high.
-func WholeNumbers(low, high *big.Int) string { return wholeNumbers(low, high) }
+func WholeNumbers(low, high *big.Int) string { return wholeNumbers(low, high, true) }
+
+// CompileDecode compiles a type that a test made at run time, and returns its schema and
+// what decoding says.
+func CompileDecode(typ reflect.Type) (json.RawMessage, func(raw []byte) error, error) {
+	p, err := newProgram(typ, &Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.schema, func(raw []byte) error {
+		v := reflect.New(typ)
+		if err := jsonv2.Unmarshal(raw, v.Interface(), p.reading); err != nil || !object(raw) {
+			return p.diagnose(context.Background(), raw, reflect.New(typ).Elem())
+		}
+		return p.check(context.Background(), raw, v.Elem())
+	}, nil
+}

@@ -142,6 +142,8 @@ func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
 	case !strictly(w.raw[at:end]):
 		w.fail("duplicate", "has a name twice in one object: give each once", nil)
 		w.wrong = true
+	case n.typ == bigIntType:
+		w.mistyped(n, fmt.Sprintf(" of at most %d digits", digits))
 	case n.form == formInteger && !n.own:
 		w.mistyped(n, n.between())
 	case n.form == formNumber:

@@ -3,6 +3,7 @@ package validate
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strconv"
 	"time"
@@ -39,17 +40,28 @@ func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, er
 // atLeast and atMost say the bound of whole numbers that floating point does not hold by
 // its neighbour, if that is held: a reader of the schema may round what stands in it.
 func atLeast[N int64 | uint64 | float64](n N) keyword {
-	if before := n - 1; before < n && N(float64(n)) != n && N(float64(before)) == before {
-		return keyword{"exclusiveMinimum", fmt.Sprint(before)}
-	}
-	return keyword{"minimum", fmt.Sprint(n)}
+	return neighbour(n, -1, "minimum", "exclusiveMinimum")
 }
 
 func atMost[N int64 | uint64 | float64](n N) keyword {
-	if after := n + 1; after > n && N(float64(n)) != n && N(float64(after)) == after {
-		return keyword{"exclusiveMaximum", fmt.Sprint(after)}
+	return neighbour(n, 1, "maximum", "exclusiveMaximum")
+}
+
+func neighbour[N int64 | uint64 | float64](n N, step int64, inclusive, exclusive string) keyword {
+	shown := fmt.Sprint(n)
+	at, whole := new(big.Int).SetString(shown, 10)
+	if whole && !roundless(at) {
+		if next := new(big.Int).Add(at, big.NewInt(step)); roundless(next) {
+			return keyword{exclusive, next.String()}
+		}
 	}
-	return keyword{"maximum", fmt.Sprint(n)}
+	return keyword{inclusive, shown}
+}
+
+// roundless says that floating point holds a whole number.
+func roundless(n *big.Int) bool {
+	_, accuracy := new(big.Float).SetInt(n).Float64()
+	return accuracy == big.Exact
 }
 
 // compileDuration compares a duration, which is a number of nanoseconds in JSON, with one

@@ -214,7 +214,7 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 		return fmt.Errorf("its keys: %w", err)
 	}
 	if n.key.form == formInteger { // in JSON they are texts
-		if n.key.keywords, err = nameKeywords(n.key.keywords); err != nil {
+		if n.key.keywords, err = nameKeywords(n.key.keywords, n.key.typ); err != nil {
 			return fmt.Errorf("its keys: %w", err)
 		}
 	}

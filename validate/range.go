@@ -44,8 +44,9 @@ func (n *node) tidied() ([]keyword, error) {
 }
 
 // nameKeywords says what the keywords of whole numbers say of numbers that are written
-// as names of members, which are texts.
-func nameKeywords(keywords []keyword) ([]keyword, error) {
+// as names of members, which are texts: a zero has a sign where the type has one.
+func nameKeywords(keywords []keyword, typ reflect.Type) ([]keyword, error) {
+	signs := typ.Kind() <= reflect.Int64
 	var low, high *big.Int
 	var out []keyword
 	for _, k := range keywords {
@@ -67,25 +68,25 @@ func nameKeywords(keywords []keyword) ([]keyword, error) {
 				low = at
 			}
 		case k.name == "enum":
-			return append(out, pattern("^("+strings.Join(signed(elements(k.value)), "|")+")$")), nil
+			return append(out, pattern("^("+strings.Join(written(elements(k.value), signs), "|")+")$")), nil
 		case k.name == "not" && strings.HasPrefix(k.value, anEnum):
 			values := elements(strings.TrimSuffix(strings.TrimPrefix(k.value, `{"enum":`), "}"))
-			out = append(out, keyword{"not", members(pattern("^(" + strings.Join(signed(values), "|") + ")$"))})
+			out = append(out, keyword{"not", members(pattern("^(" + strings.Join(written(values, signs), "|") + ")$"))})
 		default:
 			return nil, fmt.Errorf("the keyword %s is not for names of members", k.name)
 		}
 	}
 	if low != nil && high != nil {
-		out = append([]keyword{pattern(wholeNumbers(low, high))}, out...)
+		out = append([]keyword{pattern(wholeNumbers(low, high, signs))}, out...)
 	}
 	return out, nil
 }
 
-// signed is how values may be written: a zero has either sign.
-func signed(values []string) []string {
+// written is how values may be written: a zero has either sign.
+func written(values []string, signs bool) []string {
 	out := slices.Clone(values)
 	for i, v := range out {
-		if v == "0" {
+		if v == "0" && signs {
 			out[i] = "-?0"
 		}
 	}
@@ -93,7 +94,7 @@ func signed(values []string) []string {
 }
 
 // wholeNumbers is the pattern of the whole numbers from low to high as JSON writes them.
-func wholeNumbers(low, high *big.Int) string {
+func wholeNumbers(low, high *big.Int, signs bool) string {
 	zero, one := new(big.Int), big.NewInt(1)
 	negative, positive := "", ""
 	if low.Sign() < 0 {
@@ -102,7 +103,7 @@ func wholeNumbers(low, high *big.Int) string {
 			from = new(big.Int).Neg(high)
 		}
 		negative = decimals(from.String(), new(big.Int).Neg(low).String())
-	} else if low.Sign() == 0 {
+	} else if low.Sign() == 0 && signs {
 		negative = "0"
 	}
 	if high.Sign() >= 0 {
