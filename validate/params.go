@@ -38,14 +38,17 @@ func (r *textRule) compile(t term, n *node) (*compiled, error) {
 	if t.text != t.name {
 		return nil, fmt.Errorf("the rule %s takes no value", t.name)
 	}
-	c, err := borrow(t, n)
-	if err != nil {
-		return nil, err
-	}
-	c.bounds = r.short
+	c := &compiled{check: check{rule: t.name, phrase: r.phrase}, says: r.phrase}
 	if ok := r.ok; ok != nil {
 		c.ok = func(v reflect.Value) bool { return ok(v.String()) }
+	} else {
+		borrowed, err := borrow(t, n)
+		if err != nil {
+			return nil, err
+		}
+		c = borrowed
 	}
+	c.bounds = r.short
 	if t.name == "ipv4" || t.name == "cidrv4" {
 		asked := c.ok
 		c.ok = func(v reflect.Value) bool { return !strings.Contains(v.String(), ":") && asked(v) }
@@ -184,7 +187,9 @@ func compileDatetime(t term, n *node) (*compiled, error) {
 		return nil, err
 	}
 	c.phrase = "must be a time in the layout " + t.param
-	c.says, c.bounds = c.phrase, true
+	early := time.Date(2001, 1, 1, 1, 1, 1, 0, time.UTC)
+	c.bounds = early.Format(t.param) == early.Add(9*time.Second).Format(t.param) // seconds have a fraction of any length
+	c.says = c.phrase
 	if t.param == time.DateOnly {
 		c.phrase = "must be a date, as in 2006-01-02"
 		c.says, c.keywords = c.phrase, []keyword{{"format", `"date"`}, pattern(`^\d{4}-\d\d-\d\d$`)}
