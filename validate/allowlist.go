@@ -79,12 +79,12 @@ func panicText(r any) string {
 // A snapshot is what an allowlist held at one moment: sorted, since many sources have no
 // order, and a list that is listed anew must not look like another.
 type snapshot struct {
-	given   []string // as the source has it
-	values  []string
-	letters []letters // of each value
-	set     map[string]struct{}
-	phrase  string   // of an error
-	allowed []string // those that an error lists
+	given     []string // as the source has it
+	values    []string
+	letterSet []letterSet // of each value
+	set       map[string]struct{}
+	phrase    string   // of an error
+	allowed   []string // those that an error lists
 }
 
 func newSnapshot(values []string) (*snapshot, error) {
@@ -100,9 +100,9 @@ func newSnapshot(values []string) (*snapshot, error) {
 	}
 	slices.Sort(values)
 	values = slices.Compact(values)
-	s := &snapshot{given: given, values: values, letters: make([]letters, len(values)), set: make(map[string]struct{}, len(values))}
+	s := &snapshot{given: given, values: values, letterSet: make([]letterSet, len(values)), set: make(map[string]struct{}, len(values))}
 	for i, v := range values {
-		s.set[v], s.letters[i] = struct{}{}, lettersOf(v)
+		s.set[v], s.letterSet[i] = struct{}{}, lettersOf(v)
 	}
 	s.allowed = some(values, listed, 1000)
 	switch {

@@ -114,12 +114,12 @@ func compileExact(t term, typ reflect.Type) (*compiled, error) {
 	limits := make([]decimal, len(bounds))
 	for i, b := range bounds {
 		d, ok := decimalOf(b)
-		if _, whole := d.wholeOf(digits); !ok || (typ == bigIntType && !whole) {
+		if _, whole := d.wholeOf(digits); !ok || d.exponent > digits || d.exponent < -digits || (typ == bigIntType && !whole) {
 			return nil, fmt.Errorf("the rule %s takes a number that its field can hold, written as in JSON", t.name)
 		}
 		limits[i] = d
 	}
-	c := &compiled{check: check{rule: t.name, phrase: "must be one of " + strings.Join(bounds, ", ")}}
+	c := &compiled{check: check{rule: t.name, phrase: "must be one of " + strings.Join(bounds, ", ")}, exact: true}
 	if t.name == "eq" || t.name == "oneof" {
 		if len(bounds) == 1 {
 			c.phrase = "must be " + bounds[0]

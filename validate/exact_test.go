@@ -11,7 +11,7 @@ import (
 	"github.com/safemcp/safemcp/validate"
 )
 
-type exactly struct {
+type exactNumbers struct {
 	N    json.Number  `json:"n,omitempty"    validate:"omitempty,min=-0.5,lt=9007199254740993.25"`
 	B    *big.Int     `json:"b,omitempty"    validate:"omitempty,gt=0,max=123456789012345678901234567890"`
 	One  json.Number  `json:"one,omitempty"  validate:"omitempty,oneof=1 2.50 1e400"`
@@ -25,7 +25,7 @@ type exactly struct {
 // A number that no machine word holds is held against its rules without any rounding.
 func TestNumbersOfAnySizeAreHeldExactly(t *testing.T) {
 	t.Parallel()
-	verdicts[exactly](t, nil, map[string]string{
+	verdicts[exactNumbers](t, nil, map[string]string{
 		`{"n":-0.5}`: "", `{"n":-0.50000000000000000000000000001}`: "n must be at least -0.5.", `{"n":-5e-1}`: "", `{"n":-1e-999999999999999999999}`: "", `{"n":-1e999999999999999999999}`: "n must be at least -0.5.",
 		`{"n":9007199254740993.2499999999999999999}`: "", `{"n":9007199254740993.25}`: "n must be less than 9007199254740993.25.", `{"n":9.00719925474099325e15}`: "n must be less than 9007199254740993.25.", `{"n":0e5}`: "",
 		`{"n":1e999999999999999999999}`: "n must be less than 9007199254740993.25.", `{"n":0.00000000000000000000000000000000000001e53}`: "",
@@ -35,7 +35,7 @@ func TestNumbersOfAnySizeAreHeldExactly(t *testing.T) {
 		`{"many":[3,4,5]}`: "", `{"many":[2,6]}`: "many[0] must be at least 3. many[1] must be at most 5.", `{"many":[3,4,5,5]}`: "many must have at most 3 elements.",
 		`{"from":10,"to":9}`: "to must be more than from.", `{"from":9,"to":10}`: "", `{"from":9.0,"to":9}`: "to must be more than from.", `{"not":20,"same":2e1}`: "", `{"not":20,"same":21}`: "same must be the same as not.",
 	})
-	schema := string(compile[exactly](t, nil).Schema())
+	schema := string(compile[exactNumbers](t, nil).Schema())
 	for _, want := range []string{
 		`"n":{"type":"number","minimum":-0.5,"exclusiveMaximum":9007199254740993.25}`, `"exclusiveMinimum":0,"maximum":123456789012345678901234567890}`,
 		`"one":{"type":"number","enum":[1,2.50,1e400]}`, `"not":{"enum":[7]}`, `"items":{"type":["null","integer"],"description":"at most 5000 digits","minimum":3,"maximum":5}`,

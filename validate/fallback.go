@@ -197,7 +197,7 @@ func enumerated(typ reflect.Type, own bool) (c *compiled, err error) {
 	if !integer {
 		return oneOf("enum", values), nil
 	}
-	c, err = compileOneOf(term{"oneof", strings.Join(values, " "), ""}, typ)
+	c, err = compileListed(term{name: "oneof", param: strings.Join(values, " ")}, &node{typ: typ, form: formInteger})
 	if err == nil {
 		c.rule = "enum"
 	}

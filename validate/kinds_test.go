@@ -244,12 +244,12 @@ func (v *valued) UnmarshalJSON(b []byte) error {
 
 func TestEveryKindOfType(t *testing.T) {
 	t.Parallel()
-	for _, k := range kinds {
+	for _, k := range scripts {
 		t.Run(k.name, k.run)
 	}
 }
 
-var kinds = []kind{
+var scripts = []kind{
 	{"embedded and shadowed", of[shadowing], `
 /required = ["a","b"]
 /properties/a/minimum = 7
@@ -317,8 +317,8 @@ var kinds = []kind{
 /properties/for/description = "a duration in nanoseconds"
 {} => {"at":"0001-01-01T00:00:00Z","for":90000000000}
 {"at":"2026-01-02T03:04:05.6+02:00","ptr":null,"for":0,"wait":null} => {"at":"2026-01-02T03:04:05.6+02:00"}
-{"at":"2026-01-02","ptr":"2026-02-30T00:00:00Z","for":"1m","wait":1} !! at must be a string that holds a time, as in 2006-01-02T15:04:05Z. ptr must be a string that holds a time, as in 2006-01-02T15:04:05Z. for must be a whole number of nanoseconds. wait must be at least 1s.
-{"at":"2026-01-02T03:04:05Z","wait":3600000000001} !! wait must be at most 1h.
+{"at":"2026-01-02","ptr":"2026-02-30T00:00:00Z","for":"1m","wait":1} !! at must be a string that holds a time, as in 2006-01-02T15:04:05Z. ptr must be a string that holds a time, as in 2006-01-02T15:04:05Z. for must be a whole number of nanoseconds. wait must be at least 1000000000 (1s in nanoseconds).
+{"at":"2026-01-02T03:04:05Z","wait":3600000000001} !! wait must be at most 3600000000000 (1h0m0s in nanoseconds).
 {"at":1,"for":1.5} !! at must be a string. for must be a whole number of nanoseconds….
 `},
 	{"enums", of[enums], `

@@ -21,7 +21,7 @@ const (
 // A quest looks for the values that are nearest to one that was sent.
 type quest struct {
 	folded []rune // what was sent
-	letters
+	letterSet
 	most int // edits
 	work *int
 	best []found
@@ -38,7 +38,7 @@ func begun(to []rune, s string, work *int) (*quest, bool) {
 	if !fits || *work <= 0 {
 		return nil, false
 	}
-	return &quest{folded: a, letters: lettersOf(s), most: slack(len(a)), work: work}, true
+	return &quest{folded: a, letterSet: lettersOf(s), most: slack(len(a)), work: work}, true
 }
 
 // look compares with one value, and says whether there is work left for others.
@@ -111,7 +111,7 @@ func (s *snapshot) near(sent string, work *int) []string {
 		if *work--; *work < 0 {
 			return false
 		}
-		return q.differs(s.letters[i]) > 2*q.most || q.look(s.values[i], order)
+		return q.differs(s.letterSet[i]) > 2*q.most || q.look(s.values[i], order)
 	}
 	up := s.place(sent)
 	for down := up - 1; down >= 0 || up < len(s.values); down, up = down-1, up+1 {
@@ -143,11 +143,11 @@ func (s *snapshot) place(sent string) (place int) {
 	return place
 }
 
-// letters are those that a value has, in lower case, some as one: an edit changes two of
+// A letterSet is the letters that a value has, in lower case, some as one: an edit changes two of
 // them at most.
-type letters uint64
+type letterSet uint64
 
-func lettersOf(s string) (l letters) {
+func lettersOf(s string) (l letterSet) {
 	for _, r := range s {
 		switch r = unicode.ToLower(r); {
 		case r >= 'a' && r <= 'z':
@@ -161,7 +161,7 @@ func lettersOf(s string) (l letters) {
 	return l
 }
 
-func (l letters) differs(other letters) int { return bits.OnesCount64(uint64(l ^ other)) }
+func (l letterSet) differs(other letterSet) int { return bits.OnesCount64(uint64(l ^ other)) }
 
 // slack is how many edits away a value may be, to look like another of a length.
 func slack(runes int) int {

@@ -168,6 +168,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.keywords = append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Float32, reflect.Float64:
 		n.form, n.bounded = formNumber, true
+		n.keywords = append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Interface:
 		if n.typ.NumMethod() > 0 {
 			return fmt.Errorf("the interface %s cannot be made from JSON: use a struct, or any", n.typ)
@@ -179,7 +180,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 				return errors.New("dive is for lists, and []byte is a text in base64: bound its length")
 			}
 			n.form = formString // base64 (RFC 4648, section 4)
-			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`})
+			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`}, pattern(base64Pattern))
 			return nil
 		}
 		n.form = formArray
@@ -216,6 +217,11 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 	}
 	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys, hygiene: keysOf(below.hygiene)}); err != nil {
 		return fmt.Errorf("its keys: %w", err)
+	}
+	if n.key.form == formInteger { // in JSON they are texts
+		if n.key.keywords, err = nameKeywords(n.key.keywords, n.key.typ); err != nil {
+			return fmt.Errorf("its keys: %w", err)
+		}
 	}
 	if n.elem, err = p.plan(n.typ.Elem(), below); err == nil && n.elem.strips(map[*node]bool{}) {
 		err = errors.New(`text:"strip" is not for what is in a map: use a list, or text:"reject"`)
@@ -304,25 +310,6 @@ func has[I any](typ reflect.Type) bool {
 	return typ.Kind() != reflect.Interface && (typ.Implements(want) || reflect.PointerTo(typ).Implements(want))
 }
 
-// rangeOf is what a type of whole numbers holds, where that is less than JSON's
-// own numbers do.
-func rangeOf(typ reflect.Type) []keyword {
-	if typ == durationType {
-		return nil
-	}
-	bits := typ.Bits()
-	if k := typ.Kind(); k >= reflect.Uint && k <= reflect.Uintptr {
-		if bits < 64 {
-			return []keyword{{"minimum", "0"}, {"maximum", fmt.Sprint(uint64(1)<<bits - 1)}}
-		}
-		return []keyword{{"minimum", "0"}}
-	}
-	if bits < 64 {
-		return []keyword{{"minimum", fmt.Sprint(-(int64(1) << (bits - 1)))}, {"maximum", fmt.Sprint(int64(1)<<(bits-1) - 1)}}
-	}
-	return nil
-}
-
 // rules compiles the rules of one level.
 func (p *planner) rules(n *node, l *level) error {
 	if n.typ == durationType {
@@ -340,14 +327,8 @@ func (p *planner) rules(n *node, l *level) error {
 			return err
 		}
 	}
-	for _, t := range l.terms {
-		c, err := n.term(t)
-		if err != nil {
-			return err
-		}
-		if err := n.add(c); err != nil {
-			return err
-		}
+	if err := n.terms(l.terms); err != nil {
+		return err
 	}
 	if l.allow != "" {
 		if err := p.allowRule(n, l.allow); err != nil {
@@ -379,17 +360,34 @@ func (n *node) term(t term) (*compiled, error) {
 	return compile(t, n)
 }
 
+// terms adds the rules of a tag to a node.
+func (n *node) terms(terms []term) (err error) {
+	for _, t := range terms {
+		c, err := n.term(t)
+		if err != nil {
+			return err
+		}
+		if err := n.add(c); err != nil {
+			return err
+		}
+	}
+	n.keywords, err = n.tidied()
+	return err
+}
+
 // add adds a compiled rule to a node.
 func (n *node) add(c *compiled) (err error) {
 	if n.own && !isExact(n.typ) { // the rule is about the value that was read, and the schema about what is sent
 		c.keywords, c.says, c.closes = nil, c.phrase, false
 	}
 	n.checks = append(n.checks, c.check)
-	n.keywords, err = merged(n.keywords, c.keywords)
+	if n.keywords, err = merged(n.keywords, c.keywords); err != nil {
+		return err
+	}
 	if c.says != "" {
 		n.says = append(n.says, c.says)
 	}
 	n.bounded = n.bounded || c.bounds
 	n.closed = n.closed || c.closes
-	return err
+	return nil
 }

@@ -145,7 +145,7 @@ func (p *planner) ownRule(n *node, name string) error {
 
 // ruleKeywords are those that a rule may have.
 var ruleKeywords = []string{
-	"enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+	"enum", "pattern", "format", "minLength", maxLength, "minimum", "maximum", "exclusiveMinimum", exclusiveMaximum, "multipleOf",
 }
 
 // resolve compiles the keywords and lists them with those of the node.
@@ -159,19 +159,15 @@ func (r *ownRule) resolve(n *node) error {
 	}
 	var listed []keyword
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		twice := slices.ContainsFunc(n.keywords, func(k keyword) bool { return k.name == name })
-		switch {
-		case !slices.Contains(ruleKeywords, name):
+		if !slices.Contains(ruleKeywords, name) {
 			return fmt.Errorf("%s is none of %s", name, strings.Join(ruleKeywords, ", "))
-		case twice && name != "enum" && narrower[name] == nil:
-			return fmt.Errorf("the field has a %s by another rule, and a schema holds one", name)
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, given[name]); err != nil {
 			return errors.New("they are no JSON object")
 		}
 		listed = append(listed, keyword{name, compact.String()})
-		n.bounded = n.bounded || name == "enum" || name == "maxLength"
+		n.bounded = n.bounded || name == "enum" || name == maxLength
 		n.closed = n.closed || name == "enum"
 	}
 	if err := looksOver(r.Keywords); err != nil {
