@@ -88,7 +88,7 @@ func Asked(v any, tag string) bool { return engine().Var(v, tag) == nil }
 func TextRules() []string { return slices.Sorted(maps.Keys(textRules)) }
 
 // WholeNumber is what is written for a number of JSON that is a whole one.
-func WholeNumber(text string, most int) (string, bool) { return wholeNumber(text, most) }
+func WholeNumber(text string) (string, bool) { return wholeNumber(text) }
 
 // WholeNumbers is the pattern of the numbers from low to high.
 func WholeNumbers(low, high *big.Int) string { return wholeNumbers(low, high, true) }

@@ -19,15 +19,11 @@ import (
 )
 
 type (
-	selfList  []selfList
-	selfMap   map[string]selfMap
-	selfPtr   *selfPtr
-	selfEmbed struct{ *selfEmbed }
-	keyReads  string
-	twoNames  struct {
-		A int `json:"x"`
-		B int `json:"x"` //nolint:govet // what is refused
-	}
+	selfList   []selfList
+	selfMap    map[string]selfMap
+	selfPtr    *selfPtr
+	selfEmbed  struct{ *selfEmbed }
+	keyReads   string
 	namesApart struct {
 		Exported
 		Further
@@ -35,7 +31,7 @@ type (
 	// Further has the name of a field of Exported.
 	Further struct{ A int }
 	hidden  struct {
-		a int `json:"a"` //nolint:govet,unused // what is refused
+		a int `validate:"min=1"` //nolint:unused // what is refused
 	}
 	badKind  int
 	badNames int
@@ -71,7 +67,6 @@ func TestWhatCannotBeExpressedSaysWhatToDo(t *testing.T) {
 	refuses[struct{ A selfMap }](t, "put it into a struct")
 	refuses[struct{ A selfPtr }](t, "put it into a struct")
 	refuses[selfEmbed](t, "exported")
-	refuses[twoNames](t, "two fields of validate_test.twoNames have the JSON name x")
 	refuses[namesApart](t, "two fields of validate_test.namesApart have the JSON name A")
 	refuses[hidden](t, "the field a has tags but is not exported, so that nothing could be decoded into it: export it, or take them away")
 	refuses[struct {

@@ -1,8 +1,6 @@
 package validate
 
 import (
-	"bytes"
-	"strconv"
 	"strings"
 
 	"github.com/safemcp/safemcp/internal/jsonwalk"
@@ -32,13 +30,11 @@ func (p *program) respelt(raw []byte) []byte {
 // value looks at the value at an offset and returns its end.
 func (r *respeller) value(n *node, at int) int {
 	switch c := r.raw[at]; {
-	case n.form == formInteger && (!n.own || n.typ == bigIntType) && (c == '-' || c >= '0' && c <= '9'):
+	case n.form == formInteger && !n.own && (c == '-' || c >= '0' && c <= '9'):
 		end := jsonwalk.Skip(r.raw, at)
-		if most := mostDigits(n); bytes.ContainsAny(r.raw[at:end], ".eE") || string(r.raw[at:end]) == "-0" {
-			if plain, whole := wholeNumber(string(r.raw[at:end]), most); whole {
-				r.out = append(append(r.out, r.raw[r.done:at]...), plain...)
-				r.done = end
-			}
+		if plain, whole := wholeNumber(string(r.raw[at:end])); whole {
+			r.out = append(append(r.out, r.raw[r.done:at]...), plain...)
+			r.done = end
 		}
 		return end
 	case n.own:
@@ -57,48 +53,16 @@ func (r *respeller) value(n *node, at int) int {
 	return jsonwalk.Skip(r.raw, at)
 }
 
-// mostDigits bounds what is written out: no type of 64 bits holds 21 digits.
-func mostDigits(n *node) int {
-	if n.own {
-		return digits
-	}
-	return 20
-}
-
-// wholeNumber writes a number of JSON without a fraction or exponent, if it is a whole
-// one of so many digits at most.
-func wholeNumber(text string, most int) (plain string, whole bool) {
-	sign := ""
-	if strings.HasPrefix(text, "-") {
-		sign, text = "-", text[1:]
-	}
-	mantissa, exponent := text, 0
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		var err error
-		mantissa = text[:i]
-		exponent, err = strconv.Atoi(text[i+1:])
-		if err != nil { // so large that only zero is a whole number with few digits
-			exponent = 1 << 30
-			if strings.HasPrefix(text[i+1:], "-") {
-				exponent = -exponent
-			}
-		}
-	}
-	before, fraction, _ := strings.Cut(mantissa, ".")
-	all := before + fraction
-	point := len(before)
-	leading := len(all) - len(strings.TrimLeft(all, "0"))
-	if leading == len(all) {
-		return "0", true
-	}
-	all, point = strings.TrimRight(all[leading:], "0"), point-leading
-	// The value is 0.all times ten to the point, and exponent more.
-	if exponent > most+len(text) || exponent < -most-len(text) {
+// wholeNumber writes a number of JSON plainly that is a whole one and is not, if a type of
+// 64 bits may hold it: none holds 21 digits.
+func wholeNumber(text string) (plain string, is bool) {
+	if !strings.ContainsAny(text, ".eE") && text != "-0" {
 		return "", false
 	}
-	point += exponent
-	if point < len(all) || point > most {
+	d, ok := decimalOf(text)
+	n, whole := d.wholeOf(20)
+	if !ok || !whole {
 		return "", false
 	}
-	return sign + all + strings.Repeat("0", point-len(all)), true
+	return n.String(), true
 }

@@ -160,7 +160,10 @@ func TestANumberIsWrittenOutExactly(t *testing.T) {
 			want = exact.Num().String()
 			whole++
 		}
-		if got, ok := validate.WholeNumber(text, 20); ok != is || got != want {
+		if !strings.ContainsAny(text, ".eE") && text != "-0" { // it is written plainly already
+			want, is = "", false
+		}
+		if got, ok := validate.WholeNumber(text); ok != is || got != want {
 			t.Fatalf("%s is written %q, %v, not %q, %v", text, got, ok, want, is)
 		}
 	}
