@@ -19,17 +19,17 @@ import (
 )
 
 type (
-	selfList  []selfList
-	selfMap   map[string]selfMap
-	selfPtr   *selfPtr
-	selfEmbed struct{ *selfEmbed }
-	keyReads  string
+	selfList   []selfList
+	selfMap    map[string]selfMap
+	selfPtr    *selfPtr
+	selfEmbed  struct{ *selfEmbed }
+	keyReads   string
 	namesApart struct {
 		Exported
 		Further
 	}
 	// Further has the name of a field of Exported.
-	Further struct{ A int }
+	Further  struct{ A int }
 	badKind  int
 	badNames int
 	// Plainly is embedded with tags.
