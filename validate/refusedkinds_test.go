@@ -29,10 +29,7 @@ type (
 		Further
 	}
 	// Further has the name of a field of Exported.
-	Further struct{ A int }
-	hidden  struct {
-		a int `validate:"min=1"` //nolint:unused // what is refused
-	}
+	Further  struct{ A int }
 	badKind  int
 	badNames int
 	// Plainly is embedded with tags.
@@ -68,7 +65,6 @@ func TestWhatCannotBeExpressedSaysWhatToDo(t *testing.T) {
 	refuses[struct{ A selfPtr }](t, "put it into a struct")
 	refuses[selfEmbed](t, "exported")
 	refuses[namesApart](t, "two fields of validate_test.namesApart have the JSON name A")
-	refuses[hidden](t, "the field a has tags but is not exported, so that nothing could be decoded into it: export it, or take them away")
 	refuses[struct {
 		A int `json:"a,string"`
 	}](t, `its json tag says "string", which is not supported here: leave it out, since numbers of every size are read exactly; where clients send texts, use a string and convert it in the handler`)
@@ -95,6 +91,16 @@ func TestWhatCannotBeExpressedSaysWhatToDo(t *testing.T) {
 	refuses[io.Reader](t, "use a struct, a map or any")
 	refuses[struct{ A badKind }](t, "the method Values of validate_test.badKind does not list its values: it takes nothing and returns a list of validate_test.badKind, or of strings where it is one")
 	refuses[struct{ A badNames }](t, "lists none")
+	whole := reflect.TypeFor[int]()
+	for want, fields := range map[string][]reflect.StructField{
+		"have the JSON name x": {{Name: "A", Type: whole, Tag: `json:"x"`}, {Name: "B", Type: whole, Tag: `json:"x"`}},
+		"the field a has tags but is not exported, so that nothing could be decoded into it: export it, or take them away": {{Name: "a", PkgPath: "example.org/p", Type: whole, Tag: `json:"a"`}},
+		"the field b has tags but is not exported": {{Name: "b", PkgPath: "example.org/p", Type: whole, Tag: `default:"1"`}},
+	} {
+		if err := validate.CompileType(reflect.StructOf(fields), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, and not: %s", err, want)
+		}
+	}
 	for _, tag := range []string{`validate:"required"`, `default:"x"`, `text:"raw"`, `audit:"omit"`} {
 		err := validate.CompileType(reflect.StructOf([]reflect.StructField{{Name: "Plainly", Type: reflect.TypeFor[Plainly](), Anonymous: true, Tag: reflect.StructTag(tag)}}), nil)
 		if err == nil || !strings.Contains(err.Error(), "its fields are the struct's own, so put it on them") {
