@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-playground/validator/v10"
@@ -19,69 +18,93 @@ var engine = sync.OnceValue(func() *validator.Validate {
 	return v
 })
 
-// beyondText are the rules of validator that are made for more than texts. Any other
-// holds against what Go prints for such a value, "<int Value>", and so never.
-var beyondText = map[reflect.Kind][]string{
-	reflect.Bool:    {"boolean"},
-	reflect.Int64:   {"latitude", "longitude", "numeric", "number", "port", "noneof", "luhn_checksum"},
-	reflect.Uint64:  {"latitude", "longitude", "numeric", "number", "port", "noneof", "luhn_checksum"},
-	reflect.Float64: {"latitude", "longitude", "numeric", "number"},
+// comparing are the rules that compare a value, or its length, with a parameter.
+var comparing = []string{"eq", "ne", "min", "max", "gt", "gte", "lt", "lte", "len"}
+
+// madeFor are the rules of validator by the kind of value that they are made for, beside
+// texts. Any other holds against what Go prints for such a value, "<int Value>", and so
+// never.
+var madeFor = map[reflect.Kind][]string{
+	reflect.Bool: {"boolean", "eq", "ne", "isdefault"},
+	reflect.Int64: append([]string{
+		"latitude", "longitude", "numeric", "number", "port", "oneof", "noneof", "luhn_checksum", "isdefault",
+		"iso3166_1_alpha_numeric", "iso3166_1_alpha_numeric_eu", "iso4217_numeric",
+	}, comparing...),
+	reflect.Float64: append([]string{"latitude", "longitude", "numeric", "number", "isdefault"}, comparing...),
+	reflect.Slice:   append([]string{"unique"}, comparing...),
+	reflect.Map:     append([]string{"unique"}, comparing...),
+	reflect.Struct:  nil,
 }
 
-// borrow returns a check that has validator run a term. The term is run once, since
-// validator panics on what it does not know or is not made for the type, and does so
-// here rather than at a call.
-func borrow(t term, n *node) (*compiled, error) {
-	if err := suits(t, n); err != nil {
-		return nil, err
-	}
-	if err := attempt(t.text, n.typ); err != nil {
-		return nil, err
-	}
-	name := t.name
-	if strings.Contains(t.text, "|") {
-		name = t.text
-	}
-	c := &compiled{
-		check: check{
-			rule: name, phrase: phrase(name, t.param),
-			ok: func(v reflect.Value) bool { return engine().Var(v.Interface(), t.text) == nil },
-		},
-		bounds: short[t.name],
-	}
-	c.says = c.phrase
-	if format := formats[t.name]; format != "" && n.form == formString {
-		c.keywords = []keyword{{"format", jsonString(format)}}
-	}
-	return c, nil
+// forNoText are the rules that are not made for texts.
+var forNoText = []string{"port", "iso4217_numeric", "unique"}
+
+// ofStringers are the rules that are made for types with a method String, too.
+var ofStringers = []string{
+	"uuid", "uuid3", "uuid4", "uuid5", "uuid7", "uuid_rfc4122", "uuid3_rfc4122", "uuid4_rfc4122", "uuid5_rfc4122", "ulid",
+}
+
+// ofTimes are the rules that compare a time with the present.
+var ofTimes = map[string]string{
+	"gt": "must be later than now", "gte": "must not be earlier than now", "min": "must not be earlier than now",
+	"lt": "must be earlier than now", "lte": "must not be later than now", "max": "must not be later than now",
 }
 
 // suits refuses rules on types that they are not made for.
 func suits(t term, n *node) error {
-	if n.own || n.typ == durationType || n.typ.Kind() == reflect.String {
-		return nil
-	}
-	if n.typ.Kind() == reflect.Slice && n.form == formString && t.name == "json" {
-		return nil
-	}
 	kind := n.typ.Kind()
 	switch {
-	case kind >= reflect.Int && kind <= reflect.Int64:
+	case n.typ == timeType:
+		if t.text != t.name && ofTimes[t.name] != "" {
+			return fmt.Errorf("the rule %s compares a time with the present, and takes no value", t.name)
+		}
+		if ofTimes[t.name] != "" {
+			return nil
+		}
+		return fmt.Errorf("the rule %s is not for times: they have gt, gte, lt and lte, which compare with the present", t.name)
+	case kind == reflect.String:
+		if slices.Contains(forNoText, t.name) {
+			return fmt.Errorf("the rule %s is not for texts", t.name)
+		}
+		return nil
+	case t.name == "json" && kind == reflect.Slice && n.typ.Elem().Kind() == reflect.Uint8:
+		return nil
+	case n.own && slices.Contains(ofStringers, t.name) && has[fmt.Stringer](n.typ):
+		return nil
+	case kind >= reflect.Int && kind <= reflect.Int64, kind >= reflect.Uint && kind <= reflect.Uintptr:
 		kind = reflect.Int64
-	case kind >= reflect.Uint && kind <= reflect.Uintptr:
-		kind = reflect.Uint64
+		if n.typ.Kind() == reflect.Uintptr && !slices.Contains(comparing, t.name) && t.name != "isdefault" {
+			return fmt.Errorf("the rule %s is not for values of type %s", t.name, n.typ)
+		}
 	case kind == reflect.Float32:
 		kind = reflect.Float64
+	case kind == reflect.Array:
+		kind = reflect.Slice
 	case kind == reflect.Struct:
 		return fmt.Errorf("the rule %s is not for structs: put it on a field of theirs, or check it in the handler", t.name)
 	}
-	for alternative := range strings.SplitSeq(t.text, "|") {
-		name, _, _ := strings.Cut(alternative, "=")
-		if comparing := strings.Contains(t.text, "|") && slices.Contains([]string{"eq", "ne", "min", "max", "gt", "gte", "lt", "lte", "len", "oneof"}, name); !comparing && name != "isdefault" && !slices.Contains(beyondText[kind], name) {
-			return fmt.Errorf("the rule %s is not for values of type %s; for the elements of a list it stands behind dive", name, n.typ)
-		}
+	if t.name == "unique" && n.elem == nil {
+		return fmt.Errorf("the rule unique is for lists and maps, not for a %s", n.typ)
+	}
+	if !slices.Contains(madeFor[kind], t.name) {
+		return fmt.Errorf("the rule %s is not for values of type %s; for the elements of a list it stands behind dive", t.name, n.typ)
 	}
 	return nil
+}
+
+// borrow returns a check that has validator run a term, and says it in words. The term is
+// run once, since validator panics on what it does not know or is not made for the type,
+// and does so here rather than at a call.
+func borrow(t term, n *node) (*compiled, error) {
+	if err := attempt(t.text, n.typ); err != nil {
+		return nil, err
+	}
+	c := &compiled{check: check{
+		rule: t.name, phrase: phrase(t, n),
+		ok: func(v reflect.Value) bool { return engine().Var(v.Interface(), t.text) == nil },
+	}}
+	c.says = c.phrase
+	return c, nil
 }
 
 // attempt runs a rule once on a value in which nothing is nil.

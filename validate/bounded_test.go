@@ -145,7 +145,7 @@ func TestErrorsAreBounded(t *testing.T) {
 		N *big.Int `json:"n"`
 	}
 	verdicts[long](t, nil, map[string]string{
-		`{"n":` + strings.Repeat("9", 5000) + `}`: "", `{"n":` + strings.Repeat("9", 5001) + `}`: "n ", `{"n":1.5}`: "n ", `{"n":1e3}`: "n ", `{"n":"7"}`: "n ", `{"n":-7}`: "",
+		`{"n":` + strings.Repeat("9", 5000) + `}`: "", `{"n":` + strings.Repeat("9", 5001) + `}`: "n ", `{"n":1.5}`: "n ", `{"n":1e3}`: "", `{"n":1e4999}`: "", `{"n":1e5000}`: "n ", `{"n":15e-1}`: "n ", `{"n":"7"}`: "n ", `{"n":-7}`: "",
 	})
 }
 

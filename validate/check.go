@@ -3,9 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,102 +23,142 @@ type check struct {
 type compiled struct {
 	check
 	keywords []keyword
-	says     string // what no keyword says
+	exact    bool   // the keywords take what the check takes, and no more
+	says     string // what no keyword says, or not plainly
 	bounds   bool   // it bounds how long a value can be
 	closes   bool   // it leaves a closed vocabulary
 }
 
 // compile returns the check of a term.
 func compile(t term, n *node) (*compiled, error) {
-	typ := n.typ
+	if sides := alternatives(t); len(sides) > 1 {
+		return compileEither(t, sides, n)
+	}
 	if aboutOthers(t.name) {
 		return nil, fmt.Errorf("the rule %s is about other fields: it stands on a field itself, not on elements or keys", t.name)
 	}
-	if strings.Contains(t.text, "|") || typ == durationType || typ == timeType {
-		return borrow(t, n)
+	if err := suits(t, n); err != nil {
+		return nil, err
 	}
 	switch t.name {
-	case "oneof":
-		return compileOneOf(t, typ)
+	case "oneof", "noneof":
+		return compileListed(t, n)
 	case "unique":
-		if kind := typ.Kind(); kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map || n.elem == nil {
-			return nil, errors.New("the rule unique is for lists and maps")
-		}
 		return compileUnique(t, n)
+	case "isdefault":
+		return compileZero(t, n)
 	case "min", "gte", "max", "lte", "len", "gt", "lt", "eq", "ne":
-	default:
-		return borrow(t, n)
+		return compileComparison(t, n)
 	}
-	switch kind := typ.Kind(); kind {
-	case reflect.String:
-		if t.name == "eq" || t.name == "ne" {
-			return compileEqual(t), nil
-		}
-		return compileLength(t, "minLength", "maxLength", "character", func(v reflect.Value) int { return utf8.RuneCountInString(v.String()) })
-	case reflect.Slice, reflect.Array:
-		if kind == reflect.Slice && typ.Elem().Kind() == reflect.Uint8 {
-			return compileBytes(t)
-		}
-		return compileLength(t, "minItems", "maxItems", "element", reflect.Value.Len)
-	case reflect.Map:
-		return compileLength(t, "minProperties", "maxProperties", "member", reflect.Value.Len)
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return compileNumber(t, func(s string) (int64, error) { return strconv.ParseInt(s, 0, 64) }, reflect.Value.Int)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		return compileNumber(t, func(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) }, reflect.Value.Uint)
-	case reflect.Float32, reflect.Float64:
-		bits := typ.Bits()
-		return compileNumber(t, func(s string) (float64, error) { return strconv.ParseFloat(s, bits) }, reflect.Value.Float)
+	switch kind := n.typ.Kind(); {
+	case kind == reflect.String:
+		return compileText(t, n)
+	case kind >= reflect.Bool && kind <= reflect.Float64:
+		return compileOfNumber(t, n)
 	}
 	return borrow(t, n)
 }
 
-func compileLength(t term, least, most, noun string, length func(reflect.Value) int) (*compiled, error) {
-	n, err := strconv.Atoi(t.param)
-	if err != nil || n < 0 {
-		return nil, fmt.Errorf("the rule %s takes a whole number that is not negative", t.name)
+// compileComparison compiles the rules that compare a value, or its length, with a
+// parameter.
+func compileComparison(t term, n *node) (*compiled, error) {
+	switch kind := n.typ.Kind(); kind {
+	case reflect.String:
+		if t.name == "eq" || t.name == "ne" {
+			return compileEqual(t, n), nil
+		}
+		return compileLength(t, n, "minLength", "maxLength", "character", func(v reflect.Value) int { return utf8.RuneCountInString(v.String()) })
+	case reflect.Slice, reflect.Array:
+		if n.form == formString {
+			return compileBytes(t, n)
+		}
+		return compileLength(t, n, "minItems", "maxItems", "element", reflect.Value.Len)
+	case reflect.Map:
+		return compileLength(t, n, "minProperties", "maxProperties", "member", reflect.Value.Len)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		if n.typ == durationType {
+			return compileDuration(t)
+		}
+		return compileNumber(t, func(s string) (int64, error) { return strconv.ParseInt(s, 0, 64) }, reflect.Value.Int)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return compileNumber(t, func(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) }, reflect.Value.Uint)
+	case reflect.Float32, reflect.Float64:
+		bits := n.typ.Bits()
+		return compileNumber(t, func(s string) (float64, error) { return strconv.ParseFloat(s, bits) }, reflect.Value.Float)
+	case reflect.Bool:
+		return compileBool(t)
 	}
-	c := &compiled{check: check{rule: t.name}}
+	return borrow(t, n)
+}
+
+// lengths are what a rule about lengths demands: from low to high, each -1 where there
+// is no bound, or (not) one length.
+type lengths struct {
+	low, high int
+	not       bool // any but low
+	phrase    string
+}
+
+func lengthsOf(t term, noun string) (l lengths, err error) {
+	wide, err := strconv.ParseInt(t.param, 0, 32) // as validator reads it
+	n := int(wide)
+	if err != nil || n < 0 {
+		return l, fmt.Errorf("the rule %s takes a whole number that is not negative", t.name)
+	}
 	count := func(n int) string {
 		if n == 1 {
 			return "1 " + noun
 		}
 		return strconv.Itoa(n) + " " + noun + "s"
 	}
-	low, high := -1, -1
+	l.low, l.high = -1, -1
 	switch t.name {
 	case "min", "gte":
-		low = n
-		c.phrase = "must have at least " + count(n)
+		l.low = n
+		l.phrase = "must have at least " + count(n)
 	case "gt":
-		low = n + 1
-		c.phrase = "must have at least " + count(low)
+		l.low = n + 1
+		l.phrase = "must have at least " + count(l.low)
 	case "max", "lte":
-		high = n
-		c.phrase = "must have at most " + count(n)
+		l.high = n
+		l.phrase = "must have at most " + count(n)
 	case "lt":
-		high = n - 1
-		if high < 0 {
-			return nil, fmt.Errorf("the rule lt=0 allows nothing")
+		l.high = n - 1
+		if l.high < 0 {
+			return l, errors.New("the rule lt=0 allows nothing")
 		}
-		c.phrase = "must have at most " + count(high)
+		l.phrase = "must have at most " + count(l.high)
 	case "len", "eq":
-		low, high = n, n
-		c.phrase = "must have exactly " + count(n)
+		l.low, l.high = n, n
+		l.phrase = "must have exactly " + count(n)
 	case "ne":
-		c.phrase = "must not have exactly " + count(n)
-		c.says = c.phrase
-		c.ok = func(v reflect.Value) bool { return length(v) != n }
-		return c, nil
+		l.low, l.high, l.not = n, n, true
+		l.phrase = "must not have exactly " + count(n)
 	}
-	if low >= 0 {
-		c.keywords = append(c.keywords, keyword{least, strconv.Itoa(low)})
+	return l, nil
+}
+
+func (l lengths) holds(n int) bool {
+	return ((l.low < 0 || n >= l.low) && (l.high < 0 || n <= l.high)) != l.not
+}
+
+func compileLength(t term, n *node, least, most, noun string, length func(reflect.Value) int) (*compiled, error) {
+	l, err := lengthsOf(t, noun)
+	if err != nil {
+		return nil, err
 	}
-	if high >= 0 {
-		c.keywords = append(c.keywords, keyword{most, strconv.Itoa(high)})
-		c.bounds = true
+	c := &compiled{check: check{rule: t.name, phrase: l.phrase}, exact: true, bounds: l.high >= 0 && !l.not}
+	if l.low >= 0 && (l.low > 0 || l.high < 0) {
+		c.keywords = append(c.keywords, keyword{least, strconv.Itoa(l.low)})
 	}
+	if l.high >= 0 {
+		c.keywords = append(c.keywords, keyword{most, strconv.Itoa(l.high)})
+	}
+	low, high := l.low, l.high
 	switch {
+	case l.not:
+		c.keywords = []keyword{n.negated(c.keywords...)}
+		c.ok = func(v reflect.Value) bool { return length(v) != low }
 	case high < 0:
 		c.ok = func(v reflect.Value) bool { return length(v) >= low }
 	case low <= 0:
@@ -131,148 +169,113 @@ func compileLength(t term, least, most, noun string, length func(reflect.Value) 
 	return c, nil
 }
 
-// compileBytes bounds a value that is base64 in JSON (RFC 4648, section 4). The schema
-// bounds its characters, four for each three bytes begun, and says the bytes in words.
-func compileBytes(t term) (*compiled, error) {
-	c, err := compileLength(t, "minLength", "maxLength", "byte", reflect.Value.Len)
+// compileBytes bounds a value that is base64 in JSON (RFC 4648, section 4): four
+// characters for each three bytes begun, and what is missing of three is padding.
+func compileBytes(t term, n *node) (*compiled, error) {
+	l, err := lengthsOf(t, "byte")
 	if err != nil {
 		return nil, err
 	}
-	c.says = c.phrase
-	for i := range c.keywords {
-		n, err := strconv.Atoi(c.keywords[i].value)
-		if err != nil {
-			return nil, fmt.Errorf("the rule %s: %w", t.name, err)
+	c := &compiled{check: check{rule: t.name, phrase: l.phrase}, exact: true, says: l.phrase, bounds: l.high >= 0 && !l.not}
+	c.ok = func(v reflect.Value) bool { return l.holds(v.Len()) }
+	characters := func(bytes int) int { return (bytes + 2) / 3 * 4 }
+	exactly := func(bytes int) []keyword {
+		size := strconv.Itoa(characters(bytes))
+		end := [...]string{"[^=]$", "==$", "[^=]=$"}[bytes%3]
+		if bytes == 0 {
+			return []keyword{{"maxLength", "0"}}
 		}
-		c.keywords[i].value = strconv.Itoa((n + 2) / 3 * 4)
+		return []keyword{{"minLength", size}, {"maxLength", size}, pattern(end)}
+	}
+	switch {
+	case l.not:
+		c.keywords = []keyword{n.negated(exactly(l.low)...)}
+	case l.low == l.high:
+		c.keywords = exactly(l.low)
+	case l.high >= 0:
+		size := characters(l.high)
+		c.keywords = []keyword{{"maxLength", strconv.Itoa(size)}}
+		if missing := l.high % 3; missing > 0 {
+			c.keywords = append(c.keywords, n.either([]keyword{{"maxLength", strconv.Itoa(size - 4)}}, []keyword{pattern([...]string{"", "==$", "=$"}[missing])}))
+		}
+	case l.low > 0:
+		size := characters(l.low)
+		c.keywords = []keyword{{"minLength", strconv.Itoa(size)}}
+		if missing := l.low % 3; missing != 1 {
+			c.keywords = append(c.keywords, n.either([]keyword{{"minLength", strconv.Itoa(size + 4)}}, []keyword{pattern([...]string{"[^=]$", "", "[^=]=?$"}[missing])}))
+		}
 	}
 	return c, nil
 }
 
-func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, error), value func(reflect.Value) N) (*compiled, error) {
-	n, err := parse(t.param)
-	if err != nil || math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
-		return nil, fmt.Errorf("the rule %s takes a number that its field can hold", t.name)
-	}
-	shown := fmt.Sprint(n)
-	c := &compiled{check: check{rule: t.name}}
-	say := func(phrase, word string, ok func(v reflect.Value) bool) {
-		c.phrase, c.ok = phrase+" "+shown, ok
-		if word != "" {
-			c.keywords = []keyword{{word, shown}}
-		}
-	}
-	switch t.name {
-	case "min", "gte":
-		say("must be at least", "minimum", func(v reflect.Value) bool { return value(v) >= n })
-	case "max", "lte":
-		say("must be at most", "maximum", func(v reflect.Value) bool { return value(v) <= n })
-	case "gt":
-		say("must be more than", "exclusiveMinimum", func(v reflect.Value) bool { return value(v) > n })
-	case "lt":
-		say("must be less than", "exclusiveMaximum", func(v reflect.Value) bool { return value(v) < n })
-	case "eq", "len":
-		say("must be", "", func(v reflect.Value) bool { return value(v) == n })
-		c.keywords, c.closes = []keyword{{"enum", "[" + shown + "]"}}, true
-	case "ne":
-		say("must not be", "", func(v reflect.Value) bool { return value(v) != n })
-		c.keywords = []keyword{{"not", `{"enum":[` + shown + `]}`}}
-	}
-	return c, nil
-}
-
-func compileEqual(t term) *compiled {
-	c := &compiled{check: check{rule: t.name}}
+func compileEqual(t term, n *node) *compiled {
 	if t.name == "ne" {
-		c.phrase = "must not be " + quoted(t.param)
-		c.keywords = []keyword{{"not", `{"enum":[` + jsonString(t.param) + `]}`}}
-		c.ok = func(v reflect.Value) bool { return v.String() != t.param }
-		return c
+		return noneOf("ne", []string{t.param}, n)
 	}
 	return oneOf("eq", []string{t.param})
 }
 
-// words are how validator splits the parameter of oneof.
-var words = regexp.MustCompile(`'[^']*'|\S+`)
-
-func compileOneOf(t term, typ reflect.Type) (*compiled, error) {
-	values := words.FindAllString(t.param, -1)
-	for i, v := range values {
-		values[i] = strings.ReplaceAll(v, "'", "")
-	}
-	if len(values) == 0 {
-		return nil, fmt.Errorf("the rule oneof lists no value")
-	}
-	switch typ.Kind() {
-	case reflect.String:
-		return oneOf("oneof", values), nil
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return oneOfNumbers(values, func(s string) (int64, error) { return strconv.ParseInt(s, 10, typ.Bits()) }, reflect.Value.Int)
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return oneOfNumbers(values, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, typ.Bits()) }, reflect.Value.Uint)
-	}
-	return nil, fmt.Errorf("the rule oneof is for strings and whole numbers; for the elements of a list it stands behind dive")
-}
-
-func oneOfNumbers[N int64 | uint64](values []string, parse func(string) (N, error), value func(reflect.Value) N) (*compiled, error) {
-	numbers := make([]N, len(values))
-	shown := make([]string, len(values))
-	for i, v := range values {
-		n, err := parse(v)
-		if err != nil {
-			return nil, fmt.Errorf("the rule oneof lists something that is no number which its field can hold")
+// alternatives are the sides of a rule that holds if one of them does; of any other rule
+// it is itself. Some of validator's names stand for such a rule.
+func alternatives(t term) []term {
+	var sides []term
+	for text := range strings.SplitSeq(t.text, "|") {
+		if full := aliases[text]; full != "" {
+			for name := range strings.SplitSeq(full, "|") {
+				sides = append(sides, term{name: name, text: name})
+			}
+			continue
 		}
-		numbers[i], shown[i] = n, fmt.Sprint(n)
+		name, param, _ := strings.Cut(text, "=")
+		sides = append(sides, term{name, unescape(param), text})
 	}
-	return &compiled{
-		check: check{
-			rule: "oneof", phrase: "must be one of " + strings.Join(shown, ", "), allowed: shown,
-			ok: func(v reflect.Value) bool { return slices.Contains(numbers, value(v)) },
-		},
-		keywords: []keyword{{"enum", "[" + strings.Join(shown, ",") + "]"}},
-		closes:   true,
-	}, nil
+	return sides
 }
 
-// oneOf is the check of a closed list of strings.
-func oneOf(rule string, values []string) *compiled {
-	values = slices.Clone(values) // what an error shows is not what is enforced
-	encoded := make([]string, len(values))
-	for i, v := range values {
-		encoded[i] = jsonString(v)
-	}
-	c := &compiled{
-		check:    check{rule: rule, phrase: mustBeOneOf(values), allowed: slices.Clone(values[:min(len(values), listed)]), near: values},
-		keywords: []keyword{{"enum", "[" + strings.Join(encoded, ",") + "]"}},
-		bounds:   true, closes: true,
-	}
-	if len(values) <= 8 { // faster than hashing
-		c.ok = func(v reflect.Value) bool { return slices.Contains(values, v.String()) }
-		return c
-	}
-	set := make(map[string]struct{}, len(values))
-	for _, v := range values {
-		set[v] = struct{}{}
-	}
-	c.ok = func(v reflect.Value) bool { _, in := set[v.String()]; return in }
-	return c
+// aliases are validator's.
+var aliases = map[string]string{
+	"iscolor":         "hexcolor|rgb|rgba|hsl|hsla|cmyk",
+	"country_code":    "iso3166_1_alpha2|iso3166_1_alpha3|iso3166_1_alpha_numeric",
+	"eu_country_code": "iso3166_1_alpha2_eu|iso3166_1_alpha3_eu|iso3166_1_alpha_numeric_eu",
 }
 
-func mustBeOneOf(values []string) string {
-	switch n := len(values); {
-	case n == 0:
-		return "has no allowed value at the moment"
-	case n == 1:
-		return "must be " + quoted(values[0])
-	case n > listed:
-		return fmt.Sprintf("must be one of %d values, among them %s", n, strings.Join(values[:listed], ", "))
-	}
-	return "must be one of " + strings.Join(values, ", ")
+// aliasPhrases say them more shortly than their sides do.
+var aliasPhrases = map[string]string{
+	"iscolor":         "must be a colour, as in #aabbcc or rgb(170,187,204)",
+	"country_code":    "must be a country code, of two or three letters or three digits",
+	"eu_country_code": "must be the country code of a member of the European Union, of two or three letters or three digits",
 }
 
-func quoted(s string) string {
-	if s == "" || strings.ContainsAny(s, " ,.") {
-		return strconv.Quote(s)
+// compileEither compiles alternatives.
+func compileEither(t term, sides []term, n *node) (*compiled, error) {
+	out := &compiled{check: check{rule: t.text}, exact: true, bounds: true, closes: true}
+	var phrases []string
+	var keywords [][]keyword
+	var checks []func(reflect.Value) bool
+	unbound := false
+	for _, side := range sides {
+		c, err := compile(side, n)
+		if err != nil {
+			return nil, err
+		}
+		phrases = append(phrases, c.phrase)
+		keywords = append(keywords, c.keywords)
+		checks = append(checks, c.ok)
+		unbound = unbound || len(c.keywords) == 0
+		out.exact, out.bounds, out.closes = out.exact && c.exact, out.bounds && c.bounds, out.closes && c.closes
 	}
-	return s
+	out.phrase = strings.Join(phrases, ", or ")
+	if says := aliasPhrases[t.text]; says != "" {
+		out.phrase = says
+	}
+	if !unbound {
+		out.keywords = []keyword{n.either(keywords...)}
+	}
+	if out.says = out.phrase; out.closes {
+		out.says = ""
+	}
+	out.ok = func(v reflect.Value) bool {
+		return slices.ContainsFunc(checks, func(ok func(reflect.Value) bool) bool { return ok(v) })
+	}
+	return out, nil
 }

@@ -1,6 +1,15 @@
 package validate
 
-import "reflect"
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"math/big"
+	"reflect"
+	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
+)
 
 // CompileType compiles a type that a test made at run time.
 func CompileType(typ reflect.Type, allow map[string]Allowlist) error {
@@ -15,4 +24,64 @@ func CompileRuled(typ reflect.Type, rules map[string]Rule) error {
 	}
 	_, err := newProgram(typ, &Options{Rules: rules})
 	return err
+}
+
+// CompileRules compiles a tag on a type, and returns what the schema says of a value, what
+// is enforced, and whether the first says all of the second.
+func CompileRules(typ reflect.Type, tag string) (schema json.RawMessage, ok func(reflect.Value) bool, exact bool, err error) {
+	l, err := parseTag(tag)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	p := &planner{}
+	n, err := p.plan(typ, l)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	exact = true
+	for _, t := range l.terms {
+		c, err := compile(t, n)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		exact = exact && c.exact
+	}
+	w := schemaWriter{}
+	w.node(n, "", false)
+	return json.RawMessage(w.b.String()), func(v reflect.Value) bool {
+		for i := range n.checks {
+			if !n.checks[i].ok(v) {
+				return false
+			}
+		}
+		return true
+	}, exact, nil
+}
+
+// Asked is validator's answer.
+func Asked(v any, tag string) bool { return engine().Var(v, tag) == nil }
+
+// TextRules are the names of the rules for texts that take no parameter.
+func TextRules() []string { return slices.Sorted(maps.Keys(textRules)) }
+
+// WholeNumber is what is written for a number of JSON that is a whole one.
+func WholeNumber(text string, most int) (string, bool) { return wholeNumber(text, most) }
+
+// WholeNumbers is the pattern of the numbers from low to high.
+func WholeNumbers(low, high *big.Int) string { return wholeNumbers(low, high, true) }
+
+// CompileDecode compiles a type that a test made at run time, and returns its schema and
+// what decoding says.
+func CompileDecode(typ reflect.Type) (json.RawMessage, func(raw []byte) error, error) {
+	p, err := newProgram(typ, &Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.schema, func(raw []byte) error {
+		v := reflect.New(typ)
+		if err := jsonv2.Unmarshal(raw, v.Interface(), p.reading); err != nil || !object(raw) {
+			return p.diagnose(context.Background(), raw, reflect.New(typ).Elem())
+		}
+		return p.check(context.Background(), raw, v.Elem())
+	}, nil
 }

@@ -1,7 +1,9 @@
 package validate_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -62,29 +64,59 @@ func TestAJSONNumberIsANumberWithAllItsDigits(t *testing.T) {
 // are what is enforced. What passes the rule passes the schema.
 func TestBytesAreBoundedInBothTheirForms(t *testing.T) {
 	t.Parallel()
-	type args struct {
-		B []byte `json:"b" validate:"min=2,max=4"`
+	for tag, takes := range map[string]func(n int) bool{
+		"min=0":       func(int) bool { return true },
+		"min=1":       func(n int) bool { return n >= 1 },
+		"min=2,max=4": func(n int) bool { return n >= 2 && n <= 4 },
+		"min=3":       func(n int) bool { return n >= 3 },
+		"gt=3":        func(n int) bool { return n > 3 },
+		"max=0":       func(n int) bool { return n == 0 },
+		"max=3":       func(n int) bool { return n <= 3 },
+		"lt=6":        func(n int) bool { return n < 6 },
+		"lte=7":       func(n int) bool { return n <= 7 },
+		"len=0":       func(n int) bool { return n == 0 },
+		"len=1":       func(n int) bool { return n == 1 },
+		"eq=2":        func(n int) bool { return n == 2 },
+		"len=3":       func(n int) bool { return n == 3 },
+		"ne=0":        func(n int) bool { return n != 0 },
+		"ne=4":        func(n int) bool { return n != 4 },
+		"ne=5,ne=6":   func(n int) bool { return n != 5 && n != 6 },
+	} {
+		for _, typ := range []reflect.Type{reflect.TypeFor[[]byte](), reflect.TypeFor[*[]byte]()} {
+			keywords, ok, exact, err := validate.CompileRules(typ, tag)
+			if err != nil || !exact {
+				t.Fatalf("%s: exact %v, %v", tag, exact, err)
+			}
+			schema := resolved(t, keywords)
+			for n := range 12 {
+				text := base64.StdEncoding.EncodeToString(make([]byte, n))
+				if passes := ok(reflect.ValueOf(make([]byte, n))); passes != takes(n) || (schema.Validate(text) == nil) != passes {
+					t.Errorf("%s: %d bytes pass: %v, and the schema %s says %v", tag, n, passes, keywords, schema.Validate(text))
+				}
+			}
+			if typ.Kind() == reflect.Pointer && schema.Validate(nil) != nil {
+				t.Errorf("%s: the schema %s refuses null", tag, keywords)
+			}
+		}
 	}
-	a := compile[args](t, nil)
-	if got := string(a.Schema()); !strings.Contains(got, `"minLength":4,"maxLength":8`) || strings.Contains(got, "Items") || !strings.Contains(got, "at most 4 bytes") {
-		t.Errorf("the schema is %s", got)
-	}
+}
+
+// What the schema takes for base64 is what is decoded.
+func TestBytesAreBase64(t *testing.T) {
+	t.Parallel()
+	a := compile[struct {
+		B []byte `json:"b"`
+	}](t, nil)
 	schema := resolved(t, a.Schema())
-	for n := range 9 {
-		raw, err := json.Marshal(map[string]any{"b": make([]byte, n)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		passes := broken(t, a, string(raw)) == nil
-		if passes != (n >= 2 && n <= 4) {
-			t.Errorf("%d bytes pass: %v", n, passes)
-		}
+	for _, text := range []string{"", "A", "AA", "AAA", "AAAA", "AAA=", "AA==", "A===", "====", "=AAA", "AA=A", "AAAAA", "AAAAAA==", "AAAAAAA=", "AAAAAAAA", "AAAA====", "AB==", "AAB=", "A+/=", "A-_=", `AAAA\n`, `AA\n==`, `\nAAAA`, "A A=", "äAA="} {
+		raw := `{"b":"` + text + `"}`
 		var instance any
-		if err := json.Unmarshal(raw, &instance); err != nil {
+		if err := json.Unmarshal([]byte(raw), &instance); err != nil {
 			t.Fatal(err)
 		}
-		if passes && schema.Validate(instance) != nil {
-			t.Errorf("%d bytes pass, and the schema refuses them", n)
+		_, err := a.Decode(t.Context(), json.RawMessage(raw))
+		if (err == nil) != (schema.Validate(instance) == nil) {
+			t.Errorf("%s: %v, and the schema %v", raw, err, schema.Validate(instance))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,13 +22,22 @@ func wellFormed(raw []byte) bool {
 
 // diagnose says everything that is wrong with arguments that do not decode, where
 // the decoder stops at the first: it decodes value by value, into v, and holds
-// what it could decode against the rules.
+// what it could decode against the rules. Where nothing is wrong but how whole numbers
+// are written it returns no error, and the value is in v.
 func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) error {
 	if !wellFormed(raw) {
 		return wholeError(raw)
 	}
 	if !object(raw) {
 		return notAnObject()
+	}
+	if spelt := p.respelt(raw); spelt != nil { // whole numbers written as 1.0 or 1e2
+		fresh := reflect.New(v.Type()).Elem()
+		if jsonv2.Unmarshal(spelt, fresh.Addr().Interface(), p.reading) == nil {
+			v.Set(fresh)
+			return p.check(ctx, spelt, v)
+		}
+		raw = spelt
 	}
 	w := newWalker(ctx, raw)
 	defer w.free()
@@ -132,8 +142,10 @@ func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
 	case !strictly(w.raw[at:end]):
 		w.fail("duplicate", "has a name twice in one object: give each once", nil)
 		w.wrong = true
+	case n.typ == bigIntType:
+		w.mistyped(n, fmt.Sprintf(" of at most %d digits", digits))
 	case n.form == formInteger && !n.own:
-		w.mistyped(n, ", written without a fraction or exponent"+n.between())
+		w.mistyped(n, n.between())
 	case n.form == formNumber:
 		w.mistyped(n, " that can be held exactly enough")
 	case n.typ == timeType:
@@ -148,22 +160,19 @@ func (w *walker) leaf(n *node, v reflect.Value, at, end int) {
 
 // between says what a type of whole numbers holds.
 func (n *node) between() string {
-	var least, most string
+	least, most := "", ""
 	for _, k := range rangeOf(n.typ) {
+		at := number(k.value).Num()
 		switch k.name {
 		case "minimum":
-			least = k.value
+			least = at.String()
 		case "maximum":
-			most = k.value
+			most = at.String()
+		case "exclusiveMaximum":
+			most = at.Sub(at, big.NewInt(1)).String()
 		}
 	}
-	switch {
-	case most != "":
-		return fmt.Sprintf(", from %s to %s", least, most)
-	case least != "":
-		return ", and not negative or too large"
-	}
-	return ", and of at most 64 bits"
+	return ", from " + least + " to " + most
 }
 
 func (w *walker) lenientArray(n *node, v reflect.Value, at int) {

@@ -163,6 +163,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.keywords = append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Float32, reflect.Float64:
 		n.form, n.bounded = formNumber, true
+		n.keywords = append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Interface:
 		if n.typ.NumMethod() > 0 {
 			return fmt.Errorf("the interface %s cannot be made from JSON: use a struct, or any", n.typ)
@@ -174,7 +175,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 				return errors.New("dive is for lists, and []byte is a text in base64: bound its length")
 			}
 			n.form = formString // base64 (RFC 4648, section 4)
-			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`})
+			n.keywords = append(n.keywords, keyword{"contentEncoding", `"base64"`}, pattern(base64Pattern))
 			return nil
 		}
 		n.form = formArray
@@ -211,6 +212,11 @@ func (p *planner) mapOf(n *node, below *level) (err error) {
 	}
 	if n.key, err = p.plan(n.typ.Key(), &level{terms: below.keys, hygiene: keysOf(below.hygiene)}); err != nil {
 		return fmt.Errorf("its keys: %w", err)
+	}
+	if n.key.form == formInteger { // in JSON they are texts
+		if n.key.keywords, err = nameKeywords(n.key.keywords, n.key.typ); err != nil {
+			return fmt.Errorf("its keys: %w", err)
+		}
 	}
 	if n.elem, err = p.plan(n.typ.Elem(), below); err == nil && n.elem.strips(map[*node]bool{}) {
 		err = errors.New(`text:"strip" is not for what is in a map: use a list, or text:"reject"`)
@@ -299,25 +305,6 @@ func has[I any](typ reflect.Type) bool {
 	return typ.Kind() != reflect.Interface && (typ.Implements(want) || reflect.PointerTo(typ).Implements(want))
 }
 
-// rangeOf is what a type of whole numbers holds, where that is less than JSON's
-// own numbers do.
-func rangeOf(typ reflect.Type) []keyword {
-	if typ == durationType {
-		return nil
-	}
-	bits := typ.Bits()
-	if k := typ.Kind(); k >= reflect.Uint && k <= reflect.Uintptr {
-		if bits < 64 {
-			return []keyword{{"minimum", "0"}, {"maximum", fmt.Sprint(uint64(1)<<bits - 1)}}
-		}
-		return []keyword{{"minimum", "0"}}
-	}
-	if bits < 64 {
-		return []keyword{{"minimum", fmt.Sprint(-(int64(1) << (bits - 1)))}, {"maximum", fmt.Sprint(int64(1)<<(bits-1) - 1)}}
-	}
-	return nil
-}
-
 // rules compiles the rules of one level.
 func (p *planner) rules(n *node, l *level) error {
 	if n.typ == numberType && len(l.terms) > 0 {
@@ -347,6 +334,9 @@ func (p *planner) rules(n *node, l *level) error {
 			return err
 		}
 	}
+	if n.keywords, err = n.tidied(); err != nil {
+		return err
+	}
 	if l.allow != "" {
 		if err := p.allowRule(n, l.allow); err != nil {
 			return err
@@ -367,11 +357,13 @@ func (p *planner) rules(n *node, l *level) error {
 // add adds a compiled rule to a node.
 func (n *node) add(c *compiled) (err error) {
 	n.checks = append(n.checks, c.check)
-	n.keywords, err = merged(n.keywords, c.keywords)
+	if n.keywords, err = merged(n.keywords, c.keywords); err != nil {
+		return err
+	}
 	if c.says != "" {
 		n.says = append(n.says, c.says)
 	}
 	n.bounded = n.bounded || c.bounds
 	n.closed = n.closed || c.closes
-	return err
+	return nil
 }

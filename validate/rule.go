@@ -159,12 +159,8 @@ func (r *ownRule) resolve(n *node) error {
 	}
 	var listed []keyword
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		twice := slices.ContainsFunc(n.keywords, func(k keyword) bool { return k.name == name })
-		switch {
-		case !slices.Contains(ruleKeywords, name):
+		if !slices.Contains(ruleKeywords, name) {
 			return fmt.Errorf("%s is none of %s", name, strings.Join(ruleKeywords, ", "))
-		case twice && name != "enum" && narrower[name] == nil:
-			return fmt.Errorf("the field has a %s by another rule, and a schema holds one", name)
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, given[name]); err != nil {

@@ -2,50 +2,10 @@ package validate
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 )
-
-// A keyword is a member of a JSON Schema, its value as JSON.
-type keyword struct{ name, value string }
-
-// narrower are the keywords of which the larger or the smaller value wins when two
-// rules give them.
-var narrower = map[string]func(a, b float64) bool{
-	"minimum": greater, "minLength": greater, "minItems": greater, "minProperties": greater, "exclusiveMinimum": greater,
-	"maximum": less, "maxLength": less, "maxItems": less, "maxProperties": less, "exclusiveMaximum": less,
-}
-
-func greater(a, b float64) bool { return a > b }
-func less(a, b float64) bool    { return a < b }
-
-// merged adds keywords to those there are; of two the one that allows less stays.
-func merged(have, more []keyword) ([]keyword, error) {
-	for _, k := range more {
-		i := slices.IndexFunc(have, func(h keyword) bool { return h.name == k.name })
-		switch {
-		case i < 0:
-			have = append(have, k)
-		case k.name == "enum":
-			both := common(elements(have[i].value), elements(k.value))
-			if len(both) == 0 {
-				return nil, errors.New("the rules leave no value that is allowed")
-			}
-			have[i].value = "[" + strings.Join(both, ",") + "]"
-		case k.name == "not": // of ne, each one an enum
-			have[i].value = strings.TrimSuffix(have[i].value, "]}") + "," + strings.TrimPrefix(k.value, `{"enum":[`)
-		case narrower[k.name] != nil:
-			var a, b float64
-			if json.Unmarshal([]byte(k.value), &a) == nil && json.Unmarshal([]byte(have[i].value), &b) == nil && narrower[k.name](a, b) {
-				have[i] = k
-			}
-		}
-	}
-	return have, nil
-}
 
 // elements are those of a JSON array.
 func elements(array string) []string {
@@ -136,17 +96,6 @@ func (w *schemaWriter) defName(s *shape) string {
 // propertyNames says what the names of a map's members must be.
 func (w *schemaWriter) propertyNames(first *bool, key *node) {
 	keywords := key.keywords
-	if key.form == formInteger { // in JSON they are texts
-		keywords = []keyword{{"pattern", `"^-?(0|[1-9][0-9]*)$"`}}
-		if key.typ.Kind() >= reflect.Uint {
-			keywords = []keyword{{"pattern", `"^(0|[1-9][0-9]*)$"`}}
-		}
-		for _, c := range key.checks {
-			if !slices.Contains(key.says, c.phrase) {
-				key.says = append(key.says, c.phrase)
-			}
-		}
-	}
 	if len(keywords) == 0 && len(key.says) == 0 {
 		return
 	}

@@ -98,9 +98,15 @@ func unescape(param string) string {
 // outward are validator's rules that open a file or ask the network for what the
 // caller names: the rule itself would be the attack.
 var outward = map[string]bool{
-	"file": true, "filepath": true, "dir": true, "dirpath": true, "image": true, "timezone": true,
+	"file": true, "filepath": true, "dir": true, "dirpath": true, "image": true, "mimetype": true, "timezone": true,
 	"tcp_addr": true, "tcp4_addr": true, "tcp6_addr": true, "udp_addr": true, "udp4_addr": true, "udp6_addr": true,
 	"ip_addr": true, "ip4_addr": true, "ip6_addr": true, "unix_addr": true, "uds_exists": true,
+}
+
+// unsupported are validator's rules that mean something else here, or nothing, and why.
+var unsupported = map[string]string{
+	"validateFn":  "calls a method by its name: give the type a method Validate(context.Context) error, or write a rule of your own",
+	"skip_unless": "is required_if by another name: write required_if",
 }
 
 // understood refuses the rules that must not run. Those that validator does not
@@ -111,8 +117,8 @@ func understood(text string) error {
 		switch {
 		case outward[name]:
 			return fmt.Errorf("the rule %s opens or looks up what the caller names: let the handler do that, on what it has checked itself", name)
-		case name == "validateFn":
-			return errors.New("the rule validateFn calls a method by name and is not supported")
+		case unsupported[name] != "":
+			return errors.New("the rule " + name + " " + unsupported[name])
 		case name == "allow" || name == "rule" || name == "omitempty" || name == "required" || name == "dive":
 			return fmt.Errorf("%s cannot be one of several alternatives", name)
 		}

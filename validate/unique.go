@@ -3,6 +3,7 @@ package validate
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // compileUnique is the check that no two elements of a list, or values of a map, are
@@ -43,7 +44,10 @@ func compileUnique(t term, n *node) (*compiled, error) {
 	}
 	c.says = c.phrase
 	if t.param == "" && n.form == formArray && !n.elem.own {
-		c.keywords, c.says = []keyword{{"uniqueItems", "true"}}, ""
+		c.keywords = []keyword{{"uniqueItems", "true"}}
+		if c.exact = n.elem.oneForm(); c.exact {
+			c.says = ""
+		}
 	}
 	c.ok = func(v reflect.Value) bool { return allDiffer(v, get) }
 	return c, nil
@@ -66,6 +70,24 @@ func plainlyComparable(typ reflect.Type) bool {
 		return true
 	}
 	return typ.Kind() >= reflect.Int && typ.Kind() <= reflect.Float64
+}
+
+// oneForm says that two values of a node are equal where their JSON is. Of others the
+// schema takes some that are refused: those that differ in a member which is left out or
+// has the value that it would have then, in characters that are stripped, or in digits
+// that floating point does not hold.
+func (n *node) oneForm() bool {
+	switch {
+	case n.own:
+		return false
+	case n.form == formString:
+		return n.hygiene != strips
+	case n.form == formArray:
+		return n.elem.oneForm()
+	case n.form == formObject:
+		return !slices.ContainsFunc(n.shape.fields, func(f field) bool { return !f.required || f.fallback.IsValid() || !f.node.oneForm() })
+	}
+	return n.form == formInteger || n.form == formBoolean
 }
 
 func allDiffer(v reflect.Value, get func(reflect.Value) reflect.Value) bool {
