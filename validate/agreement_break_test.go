@@ -79,6 +79,9 @@ func (m *docMaker) broken(l *keywordSlot, s *santhosh.Schema, place string, dept
 
 func (m *docMaker) breaks(l *keywordSlot, good any, s *santhosh.Schema, place string, depth int) (any, bool) {
 	in := l.in
+	if text, is := good.(string); is && (l.kind == "string" || (l.kind == "" && !slices.Contains([]string{"type", "type null", "not"}, l.word))) {
+		return m.breaksText(l, text, m.viewOf(s), place), true
+	}
 	list, _ := good.([]any)
 	object, _ := good.(map[string]any)
 	switch l.word {
@@ -92,16 +95,16 @@ func (m *docMaker) breaks(l *keywordSlot, good any, s *santhosh.Schema, place st
 		}
 		return m.changed(good), true
 	case "not":
-		return m.valid(in.Not, place, depth), true
+		v, outer := *m.viewOf(in.Not), m.viewOf(s)
+		v.types, v.items, v.more, v.names = outer.types, outer.items, outer.more, outer.names
+		if len(v.enums) > 0 || len(v.types) == 0 {
+			return m.valid(in.Not, place, depth), true
+		}
+		return m.ofKind(&v, v.types[len(v.types)-1], "", depth), true
 	case "minimum", "exclusiveMinimum":
 		return m.beside(cmpOr(in.Minimum, in.ExclusiveMinimum), -1, s), true
 	case "maximum", "exclusiveMaximum":
 		return m.beside(cmpOr(in.Maximum, in.ExclusiveMaximum), 1, s), true
-	case "minLength":
-		r := []rune(fmt.Sprint(good))
-		return string(r[:min(len(r), m.IntN(max(*in.MinLength, 1)))]), true
-	case "maxLength":
-		return m.longer(fmt.Sprint(good), *in.MaxLength, s), true
 	case "minItems":
 		return list[:min(len(list), m.IntN(max(*in.MinItems, 1)))], true
 	case "maxItems":
@@ -185,27 +188,42 @@ func (m *docMaker) beside(bound *big.Rat, sign int64, s *santhosh.Schema) any {
 	return m.decimal(at)
 }
 
-// longer is a text of the same kind that is longer than so many characters.
-func (m *docMaker) longer(text string, than int, s *santhosh.Schema) string {
-	v := m.viewOf(s)
-	for range 50 {
-		if len(v.patterns) == 0 {
-			break
+// breaksText makes a text that breaks a keyword for texts, or is near to what does: made from
+// a good one, from what one of the patterns takes, or from what its rule takes.
+func (m *docMaker) breaksText(l *keywordSlot, text string, v *schemaView, place string) string {
+	switch m.IntN(4) {
+	case 0:
+		if len(v.patterns) > 0 {
+			text = m.matching(v.patterns[m.IntN(len(v.patterns))])
 		}
-		tree := m.matching(v.patterns[m.IntN(len(v.patterns))])
-		if len([]rune(tree)) > than {
-			return tree
+	case 1, 2:
+		if h := m.hints[place]; h != nil {
+			text = fmt.Sprint(h(m.Rand))
 		}
 	}
 	r := []rune(text)
-	if len(r) == 0 {
-		r = []rune("a")
+	switch {
+	case l.word == "pattern" && m.IntN(3) == 0: // with a character of it
+		all, i := []rune(l.in.Pattern.String()), m.IntN(len(r)+1)
+		return string(slices.Insert(r, i, all[m.IntN(len(all))]))
+	case l.word == "minLength" || l.word == "maxLength":
+	case m.IntN(5) > 0:
+		return m.edited(text)
 	}
-	for over := than + 1 + m.IntN(3); len(r) < over; {
-		i := m.IntN(len(r))
-		r = slices.Insert(r, i, r[i])
+	switch {
+	case l.word == "minLength" && m.IntN(3) > 0:
+		text = string(r[:min(len(r), m.IntN(max(*l.in.MinLength, 1)))])
+	case l.word == "maxLength" && m.IntN(3) > 0:
+		if len(r) == 0 {
+			r = []rune("a")
+		}
+		for over := *l.in.MaxLength + 1 + m.IntN(3); len(r) < over; {
+			i := m.IntN(len(r))
+			r = slices.Insert(r, i, r[i])
+		}
+		text = string(r)
 	}
-	return string(r)
+	return text
 }
 
 // changed is a value with something in it changed.

@@ -31,11 +31,16 @@ func pickOf[T any](values ...T) docHint {
 	return func(r *rand.Rand) any { return values[r.IntN(len(values))] }
 }
 
+// pickAt is a hint for one place.
+func pickAt[T any](place string, values ...T) map[string]docHint {
+	return map[string]docHint{place: pickOf(values...)}
+}
+
 // textFields are one field for each rule for texts, and the same rules now and then behind
 // pointers, in lists, maps, names of maps and named types.
 func textFields() (all []agreeField) {
 	text := reflect.TypeFor[string]()
-	for i, c := range textRules {
+	for i, c := range agreeTexts {
 		all = append(all, agreeField{text, c.rule, map[string]docHint{"": pickOf(c.takes...)}})
 		if c.rule == "" || i%4 > 0 {
 			continue
@@ -95,8 +100,11 @@ func numberFields() (all []agreeField) {
 		agreeField{reflect.TypeFor[int](), "numeric", nil},
 		agreeField{reflect.TypeFor[int](), "number", nil},
 		agreeField{reflect.TypeFor[int](), "isdefault", nil},
-		agreeField{reflect.TypeFor[int](), "luhn_checksum", map[string]docHint{"": pickOf(json.Number("79927398713"), "18", "0")}},
+		agreeField{reflect.TypeFor[int](), "luhn_checksum", pickAt("", json.Number("79927398713"), "18", "0")},
 		agreeField{reflect.TypeFor[uint16](), "port", nil},
+		agreeField{reflect.TypeFor[int](), "iso3166_1_alpha_numeric", pickAt("", json.Number("276"), "250", "716")},
+		agreeField{reflect.TypeFor[int](), "iso3166_1_alpha_numeric_eu", pickAt("", json.Number("276"), "250")},
+		agreeField{reflect.TypeFor[uint16](), "iso4217_numeric", pickAt("", json.Number("978"), "840")},
 		agreeField{reflect.TypeFor[uint64](), "latitude", nil},
 		agreeField{reflect.TypeFor[float64](), "longitude", nil},
 		agreeField{reflect.TypeFor[float64](), "isdefault", nil},
@@ -138,17 +146,16 @@ func manyFields() (all []agreeField) {
 		agreeField{strs, "", nil},
 		agreeField{strs, "min=1,max=3", nil}, agreeField{ints, "len=2", nil}, agreeField{ints, "gt=1,lt=4", nil},
 		agreeField{strs, "ne=2", nil}, agreeField{ints, "eq=2", nil}, agreeField{ints, "gte=1,lte=3", nil},
-		agreeField{ints, "unique", map[string]docHint{"[]": pickOf[any](json.Number("1"), json.Number("2"), json.Number("3"), json.Number("4"))}},
+		agreeField{ints, "unique", pickAt("[]", json.Number("1"), "2", "3", "4")},
 		agreeField{strs, "unique,max=4,dive,max=3", nil},
 		agreeField{reflect.TypeFor[[]*int](), "unique", nil}, agreeField{reflect.TypeFor[[]float64](), "unique", nil},
 		agreeField{reflect.TypeFor[[]bool](), "unique", nil},
 		agreeField{reflect.TypeFor[[3]int](), "", nil}, agreeField{reflect.TypeFor[[3]string](), "unique", nil}, agreeField{reflect.TypeFor[[2]uint8](), "dive,max=9", nil},
-		agreeField{strs, "isdefault", nil},
 		agreeField{reflect.TypeFor[[][]int](), "max=3,dive,min=1,dive,gt=0", nil},
 		agreeField{reflect.TypeFor[*[]int](), "max=2", nil},
 		agreeField{words, "min=1,max=3", nil}, agreeField{words, "len=2", nil}, agreeField{words, "ne=2", nil},
 		agreeField{words, "gt=1,lt=4", nil},
-		agreeField{words, "unique", map[string]docHint{"{}": pickOf("a", "b", "c", "d")}},
+		agreeField{words, "unique", pickAt("{}", "a", "b", "c", "d")},
 		agreeField{words, "max=3,dive,keys,min=1,max=2,endkeys,oneof=a b", nil},
 		agreeField{reflect.TypeFor[map[int]string](), "max=3", nil}, agreeField{reflect.TypeFor[map[int8]string](), "max=3", nil},
 		agreeField{reflect.TypeFor[map[uint8]int](), "dive,keys,min=3,max=120,endkeys,max=2", nil},
@@ -192,7 +199,8 @@ func agreeInGroups(t *testing.T, name string, fields []agreeField) {
 			t.Errorf("%s: the rule %q on %s: %v", name, f.rule, f.typ, err)
 			continue
 		}
-		wide := p.root.shape.fields[0].node.any(map[*node]bool{}, saidInWords) || keysInWords(p.root.shape.fields[0].node)
+		l := p.root.shape.level(t, &p.root.shape.fields[0])
+		wide := !exactlyWithin(t, p.root.shape.fields[0].node, l)
 		g := groups[wide]
 		if len(g) == 0 || len(g[len(g)-1]) == most {
 			g = append(g, nil)
@@ -220,6 +228,15 @@ func agreeInGroups(t *testing.T, name string, fields []agreeField) {
 	}
 }
 
-func keysInWords(n *node) bool {
-	return n != nil && (n.key != nil && saidInWords(n.key) || keysInWords(n.elem))
+// exactlyWithin says that the schema takes what a node takes, and what is in it.
+func exactlyWithin(t *testing.T, n *node, l *level) bool {
+	t.Helper()
+	a := agreement{wide: map[string]bool{}}
+	a.widen(t, n, l, "", map[*shape]bool{})
+	for _, wide := range a.wide {
+		if wide {
+			return false
+		}
+	}
+	return true
 }

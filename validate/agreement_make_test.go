@@ -316,15 +316,18 @@ func wholePart(r *big.Rat) *big.Int { return new(big.Int).Quo(r.Num(), r.Denom()
 
 // written is a whole number, now and then as 5.0, 50e-1 or 0.5e1.
 func (m *docMaker) written(n *big.Int) json.Number {
+	if n.BitLen() > 63 && (n.Sign() < 0 || n.BitLen() > 64) {
+		f, _ := new(big.Float).SetInt(n).Float64()
+		n, _ = big.NewFloat(f).Int(nil)
+	}
 	s := n.String()
-	if !exponents {
+	if n.BitLen() > 52 { // jsonschema-go reads 5.0 as a float64, and what has more than 64 bits
 		return json.Number(s)
 	}
+	if n.Sign() == 0 {
+		return []json.Number{"0", "0", "0.0", "-0", "0e5"}[m.IntN(5)]
+	}
 	switch m.IntN(20) {
-	case 3:
-		if n.Sign() == 0 {
-			return "-0"
-		}
 	case 0:
 		return json.Number(s + ".0")
 	case 1:
@@ -338,20 +341,14 @@ func (m *docMaker) written(n *big.Int) json.Number {
 }
 
 func (m *docMaker) decimal(r *big.Rat) json.Number {
-	if r.IsInt() && (!exponents || m.IntN(2) == 0) {
+	if r.IsInt() && m.IntN(2) == 0 {
 		return m.written(r.Num())
 	}
 	if new(big.Rat).Abs(r).Cmp(big.NewRat(1<<50, 1)) > 0 {
 		f, _ := r.Float64()
-		if !exponents {
-			return json.Number(wholePart(r).String())
-		}
 		return json.Number(strconv.FormatFloat(f, 'g', 7, 64))
 	}
-	if s := r.FloatString(m.IntN(4)); exponents || strings.Contains(strings.TrimRight(s, ".0"), ".") {
-		return json.Number(s)
-	}
-	return m.written(wholePart(r))
+	return json.Number(r.FloatString(m.IntN(4)))
 }
 
 // matching makes a text that a pattern takes.
@@ -425,5 +422,3 @@ func (m *docMaker) of(ranges []rune) rune {
 		}
 	}
 }
-
-var exponents = false

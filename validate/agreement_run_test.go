@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp/syntax"
@@ -38,7 +39,7 @@ func (s *agreement) agree(t *testing.T) {
 				t.Errorf("%s: %s decides alone, though %s", s.name, l, l.why)
 			}
 		case l.no < decided || l.yes < decided:
-			t.Errorf("%s: %s alone decided %d times against a document and %d times for one, not %d times each: %s", s.name, l, l.no, l.yes, decided, s.program.schema)
+			t.Errorf("%s: %s alone decided %d times against a document (of %d) and %d times for one, not %d times each: %s", s.name, l, l.no, l.tries, l.yes, decided, s.schemaAt(l.place))
 		}
 	}
 	s.mutate(t)
@@ -61,6 +62,12 @@ func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
 			continue
 		}
 		listed := s.takes(doc)
+		if l.word == wordsAlone {
+			if !s.judge(t, doc, listed) && listed {
+				l.no++
+			}
+			continue
+		}
 		alone := listed == l.reversed && l.without(func() bool { return s.takes(doc) }) != l.reversed
 		if !alone && tries%4 > 0 {
 			continue
@@ -86,7 +93,10 @@ func (s *agreement) take(t *testing.T, m *docMaker, l *keywordSlot) {
 		for _, other := range s.slots {
 			other.seen = false
 		}
-		if !visibleDoc(doc) || !s.judge(t, doc, s.takes(doc)) {
+		if !visibleDoc(doc) {
+			continue
+		}
+		if listed := s.takes(doc); !s.judge(t, doc, listed) || !listed {
 			continue
 		}
 		for _, other := range s.slots {
@@ -97,10 +107,25 @@ func (s *agreement) take(t *testing.T, m *docMaker, l *keywordSlot) {
 	}
 }
 
+// schemaAt is the listed schema of the member of the whole that a place is in.
+func (s *agreement) schemaAt(place string) string {
+	var listed struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	_ = json.Unmarshal(s.program.schema, &listed)
+	for name, p := range listed.Properties {
+		if strings.HasPrefix(place+"[", "."+name+"[") || strings.HasPrefix(place, "."+name+"{") || strings.HasPrefix(place, "."+name+".") {
+			return string(p)
+		}
+	}
+	return string(s.program.schema)
+}
+
 // A mutant is a program with one check taken out.
 type checkMutant struct {
-	what string
-	make func() (undo func())
+	what  string
+	place string
+	make  func() (undo func())
 }
 
 // mutate takes out one check after another, which has to change what is said of some
@@ -115,7 +140,7 @@ func (s *agreement) mutate(t *testing.T) {
 		})
 		undo()
 		if !found {
-			t.Errorf("%s: nothing is seen of it if %s is taken out: %s", s.name, m.what, s.program.schema)
+			t.Errorf("%s: nothing is seen of it if %s is taken out: %s", s.name, m.what, s.schemaAt(m.place))
 		}
 	}
 }
@@ -126,14 +151,14 @@ func (s *agreement) mutants() (all []checkMutant) {
 	look = func(n *node, place string) {
 		for i := range n.checks {
 			c := &n.checks[i]
-			all = append(all, checkMutant{fmt.Sprintf("the check %s of %s", c.rule, atPlace(place, "")), func() func() {
+			all = append(all, checkMutant{fmt.Sprintf("the check %s of %s", c.rule, atPlace(place, "")), place, func() func() {
 				was := c.ok
 				c.ok = func(reflect.Value) bool { return true }
 				return func() { c.ok = was }
 			}})
 		}
 		if !n.nullable && place != "" && !strings.HasSuffix(place, "{key}") {
-			all = append(all, checkMutant{"the check of null of " + atPlace(place, ""), func() func() {
+			all = append(all, checkMutant{"the check of null of " + atPlace(place, ""), place, func() func() {
 				n.nullable = true
 				return func() { n.nullable = false }
 			}})
@@ -151,7 +176,7 @@ func (s *agreement) mutants() (all []checkMutant) {
 		for i := range n.shape.fields {
 			f := &n.shape.fields[i]
 			if f.required {
-				all = append(all, checkMutant{"the check whether " + atPlace(place, f.name) + " is there", func() func() {
+				all = append(all, checkMutant{"the check whether " + atPlace(place, f.name) + " is there", place, func() func() {
 					f.required = false
 					return func() { f.required = true }
 				}})

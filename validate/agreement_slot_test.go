@@ -50,7 +50,15 @@ type keywordSlot struct {
 	why     string
 }
 
-func (l *keywordSlot) String() string { return atPlace(l.place, l.word) }
+// wordsAlone is the word of a slot for what a schema says in words.
+const wordsAlone = "what is said in words"
+
+func (l *keywordSlot) String() string {
+	if l.word == "pattern" {
+		return atPlace(l.place, l.word+" "+l.in.Pattern.String())
+	}
+	return atPlace(l.place, l.word)
+}
 
 // Validate notes that the keyword is held against a value that it is about.
 func (l *keywordSlot) Validate(_ *santhosh.ValidatorContext, v any) {
@@ -101,6 +109,9 @@ func (s *agreement) collect(in *santhosh.Schema, place string, path []hop, alter
 	}
 	seen[in] = true
 	path = slices.Clip(path)
+	if _, known := s.at[place]; !known {
+		s.at[place] = &keywordSlot{place: place, word: wordsAlone, path: path, in: in}
+	}
 	if in.Format != nil {
 		s.formats = append(s.formats, listedFormat{in, in.Format, place})
 	}
@@ -158,7 +169,13 @@ type slotAdder = func(word string, drop func() func(), only string, says santhos
 // collectAny finds the keywords for any value.
 func (s *agreement) collectAny(in *santhosh.Schema, add slotAdder) {
 	if in.Types != nil {
-		add("type", dropping(&in.Types), "", santhosh.Schema{Types: in.Types})
+		l := add("type", dropping(&in.Types), "", santhosh.Schema{Types: in.Types})
+		if len(in.AnyOf) > 0 && !slices.ContainsFunc(in.AnyOf, func(s *santhosh.Schema) bool { return s.Enum == nil }) {
+			l.why = "what is listed beside it is of that type alone"
+		}
+		if in.Not != nil && in.Not.Types == nil && in.Not.Enum == nil {
+			l.why = "the not beside it takes no value of another type"
+		}
 		if names := in.Types.ToStrings(); len(names) > 1 && slices.Contains(names, "null") {
 			rest := schemaTypes(slices.DeleteFunc(names, func(n string) bool { return n == "null" })...)
 			both := in.Types

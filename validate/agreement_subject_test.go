@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -30,8 +31,9 @@ type agreement struct {
 	other   *santhosh.Schema // formats are taken out of it, and in formats
 	formats []listedFormat
 	slots   []*keywordSlot
-	hints   map[string]docHint // by the place in an instance, as a slot has it
-	wide    map[string]bool    // places of which the schema takes more, which it says in words
+	hints   map[string]docHint      // by the place in an instance, as a slot has it
+	at      map[string]*keywordSlot // places that the schema speaks of
+	wide    map[string]bool         // places of which the schema takes more, which it says in words
 	rand    *rand.Rand
 	engine  *validator.Validate
 
@@ -57,7 +59,7 @@ type docVerdict struct {
 func newAgreement(t *testing.T, name string, p *program, hints map[string]docHint) *agreement {
 	t.Helper()
 	s := &agreement{
-		name: name, program: p, hints: hints, wide: map[string]bool{},
+		name: name, program: p, hints: hints, wide: map[string]bool{}, at: map[string]*keywordSlot{},
 		rand: rand.New(rand.NewPCG(uint64(len(name)), 20260)), engine: validator.New(),
 	}
 	for _, c := range name {
@@ -100,26 +102,68 @@ func newAgreement(t *testing.T, name string, p *program, hints map[string]docHin
 			t.Errorf("%s: the schema has %d more of the keyword %s than this test looks at: %s", name, n, word, p.schema)
 		}
 	}
-	s.widen(p.root, "", map[*shape]bool{})
+	s.widen(t, p.root, &level{}, "", map[*shape]bool{})
+	for place := range s.wide {
+		if l := s.at[place]; s.wide[place] && l != nil {
+			l.in.Extensions = append(l.in.Extensions, l)
+			s.slots = append(s.slots, l)
+		}
+	}
+	slices.SortStableFunc(s.slots, func(a, b *keywordSlot) int { return cmp.Compare(a.place, b.place) })
 	return s
 }
 
-// widen finds the places whose schema takes more than is enforced.
-func (s *agreement) widen(n *node, place string, seen map[*shape]bool) {
-	s.wide[place] = s.wide[place] || saidInWords(n)
+// widen finds the places whose schema takes more than is enforced, as the compiler of the
+// rules says it.
+func (s *agreement) widen(t *testing.T, n *node, l *level, place string, seen map[*shape]bool) {
+	t.Helper()
+	s.wide[place] = s.wide[place] || !saysExactly(t, n, l.terms)
+	below := l.dive
+	if below == nil {
+		below = &level{}
+	}
 	if n.key != nil {
-		s.widen(n.key, place+"{key}", seen)
+		s.widen(t, n.key, &level{terms: below.keys}, place+"{key}", seen)
 	}
 	if n.elem != nil {
-		s.widen(n.elem, place+innerPlace(n.form), seen)
+		s.widen(t, n.elem, below, place+innerPlace(n.form), seen)
 	}
 	if n.shape == nil || seen[n.shape] {
 		return
 	}
 	seen[n.shape] = true
-	for _, f := range n.shape.fields {
-		s.widen(f.node, place+"."+f.name, seen)
+	for i := range n.shape.fields {
+		f := &n.shape.fields[i]
+		s.widen(t, f.node, n.shape.level(t, f), place+"."+f.name, seen)
 	}
+}
+
+// level is what the validate tag of a field says.
+func (s *shape) level(t *testing.T, f *field) *level {
+	t.Helper()
+	l, err := parseTag(s.typ.FieldByIndex(f.index).Tag.Get("validate"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// saysExactly says that the schema takes what a node takes, and no more.
+func saysExactly(t *testing.T, n *node, terms []term) bool {
+	t.Helper()
+	for _, rule := range terms {
+		if aboutOthers(rule.name) {
+			return false
+		}
+		c, err := compile(rule, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.exact {
+			return false
+		}
+	}
+	return !n.own || n.typ == numberType
 }
 
 func innerPlace(f form) string {
@@ -143,8 +187,8 @@ func (s *agreement) decode(t *testing.T, raw []byte) (reflect.Value, error) {
 // takes is what the schema says of a document, formats aside.
 func (s *agreement) takes(doc any) bool { return s.other.Validate(doc) == nil }
 
-// judge holds a document against all, reports where they differ, and returns what they say;
-// listed is what the schema says.
+// judge holds a document against all, reports where they differ, and returns what
+// Decode says; listed is what the schema says.
 func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 	raw := writeDoc(s.rand, doc)
 	value, err := s.decode(t, raw)
@@ -171,7 +215,7 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 		s.room--
 		s.kept = append(s.kept, docVerdict{raw, false})
 	}
-	return decoded && listed
+	return decoded
 }
 
 // otherwise says that something is wrong which is no rule of validator's: that is missing.
@@ -229,6 +273,10 @@ func (s *agreement) holds(t *testing.T, n *node, l *level, v reflect.Value, doc 
 			return true
 		}
 		for i, e := range doc {
+			if i >= v.Len() {
+				s.differ(t, writeDoc(s.rand, doc), "a list is decoded as one of %d elements", v.Len())
+				return true
+			}
 			if !s.holds(t, n.elem, below, v.Index(i), e) {
 				return false
 			}
@@ -249,11 +297,7 @@ func (s *agreement) holds(t *testing.T, n *node, l *level, v reflect.Value, doc 
 				continue
 			}
 			f := &n.shape.fields[i]
-			level, err := parseTag(n.shape.typ.FieldByIndex(f.index).Tag.Get("validate"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !s.holds(t, f.node, level, f.peek(v), e) {
+			if !s.holds(t, f.node, n.shape.level(t, f), f.peek(v), e) {
 				return false
 			}
 		}
@@ -331,6 +375,3 @@ func keywordsIn(listed any) map[string]int {
 
 // place is said of what a failure is about.
 func atPlace(place, word string) string { return strings.TrimPrefix(place+" "+word, ".") }
-
-// inWords says that a rule of a node is said in words alone, or that its type reads itself.
-func saidInWords(n *node) bool { return n.own || len(n.says) > 0 }

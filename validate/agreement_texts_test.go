@@ -1,8 +1,10 @@
 package validate
 
-// textRules are the rules of validator for texts, each with texts that it takes: the
+import "strings"
+
+// agreeTexts are the rules of validator for texts, each with texts that it takes: the
 // test changes them. What else it takes is made from the pattern that the schema has.
-var textRules = []struct {
+var agreeTexts = []struct {
 	rule  string
 	takes []string
 }{
@@ -64,7 +66,6 @@ var textRules = []struct {
 	{"endswith=a.b", []string{"a.b", "xa.b"}},
 	{"startsnotwith=ab", []string{"", "ba", "aab"}},
 	{"endsnotwith=ab", []string{"", "ba", "abb"}},
-	{"mimetype", []string{"text/plain", "application/json", "image/svg+xml"}},
 	{"isbn", []string{"3836221195", "9783836221191"}},
 	{"isbn10", []string{"3836221195", "043942089X"}},
 	{"isbn13", []string{"9783836221191", "978-3836221191"}},
@@ -110,9 +111,8 @@ var textRules = []struct {
 	{"hostname", []string{"example.org", "a", "a-b.c1"}},
 	{"hostname_rfc1123", []string{"example.org", "1a", "a-b.1"}},
 	{"hostname_label", []string{"a", "a1-b", "A"}},
-	{"fqdn", []string{"example.org", "a.b.", "1.c"}},
+	{"fqdn", []string{"example.org", "a.b.", "1.c", strings.Repeat("a.", 126) + "b", strings.Repeat("a.", 125) + "bcd."}},
 	{"hostname_port", []string{"example.org:80", ":443", "a:65535"}},
-	{"port", []string{"1", "65535", "80"}},
 	{"html", []string{"<a>", "</p>", "x<b c='d'>y"}},
 	{"html_encoded", []string{"&#x3c;", "&lt;", "&gt", "&#10"}},
 	{"url_encoded", []string{"", "a%20b", "%41", "é"}},
@@ -129,7 +129,6 @@ var textRules = []struct {
 	{"iso3166_1_alpha_numeric_eu", []string{"276", "250"}},
 	{"iso3166_2", []string{"DE-BY", "FR-75", "US-CA"}},
 	{"iso4217", []string{"EUR", "USD", "JPY"}},
-	{"iso4217_numeric", []string{"978", "840"}},
 	{"bcp47_language_tag", []string{"en", "de-DE", "zh-Hans-CN"}},
 	{"bcp47_strict_language_tag", []string{"en", "de-DE", "zh-Hans-CN"}},
 	{"postcode_iso3166_alpha2=DE", []string{"80331", "10115"}},
@@ -148,7 +147,7 @@ var textRules = []struct {
 	{"spicedb=type", []string{"abc/def", "user"}},
 	{"ein", []string{"12-3456789"}},
 	{"duration", []string{"1h30m", "-1.5s", "0"}},
-	{"iscolor", []string{"#fff", "rgb(0,0,0)", "hsl(0,0%,0%)", "cmyk(1%,2%,3%,4%)"}},
+	{"iscolor", []string{"#fff", "rgb(0,0,0)", "rgba(0,0,0,1)", "hsl(0,0%,0%)", "hsla(0,0%,0%,0)", "cmyk(1%,2%,3%,4%)"}},
 	{"country_code", []string{"DE", "DEU", "276"}},
 	{"eu_country_code", []string{"DE", "DEU", "276"}},
 	// Several rules in one place, and alternatives.
@@ -159,7 +158,7 @@ var textRules = []struct {
 	{"alphanum,max=8,ne=admin", []string{"abc", "a1"}},
 	{"alpha|numeric", []string{"abc", "-1.5"}},
 	{"eq=x|hexcolor", []string{"x", "#fff"}},
-	{"ipv4|hostname_rfc1123", []string{"192.0.2.1", "example.org"}},
+	{"ipv4|alpha", []string{"192.0.2.1", "example"}},
 	{"len=2|len=4", []string{"ab", "abcd"}},
 	{"oneof=a b|startswith=zz", []string{"a", "b", "zzz"}},
 	{"min=3,excludes= ", []string{"abc", "äöüß"}},
