@@ -44,6 +44,9 @@ var ofStringers = []string{
 	"uuid", "uuid3", "uuid4", "uuid5", "uuid7", "uuid_rfc4122", "uuid3_rfc4122", "uuid4_rfc4122", "uuid5_rfc4122", "ulid",
 }
 
+// ofUintptr are the rules that a uintptr has as other whole numbers do, beside comparisons.
+var ofUintptr = []string{"isdefault", "port", "number", "numeric"}
+
 // ofTimes are the rules that compare a time with the present.
 var ofTimes = map[string]string{
 	"gt": "must be later than now", "gte": "must not be earlier than now", "min": "must not be earlier than now",
@@ -73,7 +76,7 @@ func suits(t term, n *node) error {
 		return nil
 	case kind >= reflect.Int && kind <= reflect.Int64, kind >= reflect.Uint && kind <= reflect.Uintptr:
 		kind = reflect.Int64
-		if n.typ.Kind() == reflect.Uintptr && !slices.Contains(comparing, t.name) && t.name != "isdefault" {
+		if n.typ.Kind() == reflect.Uintptr && !slices.Contains(comparing, t.name) && !slices.Contains(ofUintptr, t.name) {
 			return fmt.Errorf("the rule %s is not for values of type %s", t.name, n.typ)
 		}
 	case kind == reflect.Float32:

@@ -34,6 +34,9 @@ func compile(t term, n *node) (*compiled, error) {
 	if sides := alternatives(t); len(sides) > 1 {
 		return compileEither(t, sides, n)
 	}
+	if t.name == "" {
+		return nil, errors.New("one of several alternatives is empty: look for a bar too many")
+	}
 	if aboutOthers(t.name) {
 		return nil, fmt.Errorf("the rule %s is about other fields: it stands on a field itself, not on elements or keys", t.name)
 	}
@@ -67,7 +70,7 @@ func compileComparison(t term, n *node) (*compiled, error) {
 		if t.name == "eq" || t.name == "ne" {
 			return compileEqual(t, n), nil
 		}
-		return compileLength(t, n, "minLength", "maxLength", "character", func(v reflect.Value) int { return utf8.RuneCountInString(v.String()) })
+		return compileLength(t, n, "minLength", maxLength, "character", func(v reflect.Value) int { return utf8.RuneCountInString(v.String()) })
 	case reflect.Slice, reflect.Array:
 		if n.form == formString {
 			return compileBytes(t, n)
@@ -183,9 +186,9 @@ func compileBytes(t term, n *node) (*compiled, error) {
 		size := strconv.Itoa(characters(bytes))
 		end := [...]string{"[^=]$", "==$", "[^=]=$"}[bytes%3]
 		if bytes == 0 {
-			return []keyword{{"maxLength", "0"}}
+			return []keyword{{maxLength, "0"}}
 		}
-		return []keyword{{"minLength", size}, {"maxLength", size}, pattern(end)}
+		return []keyword{{"minLength", size}, {maxLength, size}, pattern(end)}
 	}
 	switch {
 	case l.not:
@@ -194,9 +197,9 @@ func compileBytes(t term, n *node) (*compiled, error) {
 		c.keywords = exactly(l.low)
 	case l.high >= 0:
 		size := characters(l.high)
-		c.keywords = []keyword{{"maxLength", strconv.Itoa(size)}}
+		c.keywords = []keyword{{maxLength, strconv.Itoa(size)}}
 		if missing := l.high % 3; missing > 0 {
-			c.keywords = append(c.keywords, n.either([]keyword{{"maxLength", strconv.Itoa(size - 4)}}, []keyword{pattern([...]string{"", "==$", "=$"}[missing])}))
+			c.keywords = append(c.keywords, n.either([]keyword{{maxLength, strconv.Itoa(size - 4)}}, []keyword{pattern([...]string{"", "==$", "=$"}[missing])}))
 		}
 	case l.low > 0:
 		size := characters(l.low)

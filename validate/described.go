@@ -73,7 +73,7 @@ func (p *planner) describe(n *node, pointer bool) error {
 		}
 		n.keywords = append(n.keywords, k)
 		n.closed = n.closed || k.name == "enum" || k.name == "const"
-		n.bounded = n.bounded || k.name == "maxLength" || n.closed
+		n.bounded = n.bounded || k.name == maxLength || n.closed
 	}
 	return nil
 }

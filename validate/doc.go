@@ -19,13 +19,15 @@
 // One pass of encoding/json/v2 semantics: members that the type does not have,
 // names that are given twice or in the wrong case, values of another type, null
 // where the type is no pointer, invalid UTF-8 and trailing bytes. Integers are
-// exact over all of int64 and uint64. An error names every wrong field at once and
-// never quotes what was sent.
+// exact over all of int64 and uint64; as in JSON Schema they may be written 5.0 or 5e0. An
+// error names every wrong field at once and never quotes what was sent.
 //
 // # Rules
 //
-// Rules are those of github.com/go-playground/validator/v10, in the validate tag,
-// with these differences:
+// Rules are those of github.com/go-playground/validator/v10, in the validate tag. The
+// schema says of each, in keywords, exactly what it takes where any keywords can, and
+// has it in words where they cannot: the table at the end shows both. These are the
+// differences from validator:
 //
 //   - required means that the member is there. Zero and "" are values; say min=1
 //     where they are not. A field is required too when neither its json tag nor
@@ -39,16 +41,19 @@
 //     with another, that one counts as the handler sees it. Their names in errors
 //     and in the schema are those of JSON.
 //   - unique compares values, never pointers.
+//   - ipv4 and cidrv4 take no address that is written as one of IPv6 (::ffff:192.0.2.1).
+//   - Rules on a time.Duration are in the schema as nanoseconds. Those on a float32 hold
+//     for what is left when it has been rounded to one.
 //   - A type that reads itself, with UnmarshalText or UnmarshalJSON, says in its own
 //     words what it takes, see [Described]; package arg has such types.
 //   - A rule on a type that reads itself is held against the value that was read,
 //     and is said in the schema in words alone.
 //   - allow=NAME takes what the [Allowlist] of that name in [Options] holds.
 //   - rule=NAME holds the [Rule] of that name in [Options].
-//   - Rules that open or resolve what the caller names (file, dir, image,
+//   - Rules that open or resolve what the caller names (file, dir, image, mimetype,
 //     timezone, tcp_addr, …) are refused when the type is compiled, and so are
 //     tags that are not understood, rules that are not made for the type of their
-//     field, and any that would not be enforced.
+//     field or leave it no value, and any that would not be enforced.
 //
 // # Allowlists
 //
@@ -120,3 +125,5 @@
 //
 // Lengths of strings are counted in code points, as JSON Schema does.
 package validate
+
+//go:generate go test -run ^TestTheTableOfRulesIsThatOfTheRules$ . -write-rules

@@ -46,7 +46,7 @@ func TestPatternsMeanTheSameToECMAScript(t *testing.T) {
 		}
 		all = append(all, c)
 	}
-	for _, rule := range append(validate.TextRules(), "containsany=a-]^\\[.é", "excludesall=a-]^\\[é\U0001F600", "startswith=a+b/\"", "endswith=${}()", "eq_ignore_case=Straße k.", "spicedb=id", "contains=*?|") {
+	for _, rule := range append(validate.TextRules(), "containsany=a-]^\\[.é", "excludesall=a-]^\\[é\U0001F600", "startswith=a+b/\"", "endswith=${}()", "eq_ignore_case=Straße k.", "spicedb=id", "contains=*?0x7C") {
 		raw, _, _, err := validate.CompileRules(reflect.TypeFor[string](), rule)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
 	"reflect"
@@ -84,4 +85,48 @@ func CompileDecode(typ reflect.Type) (json.RawMessage, func(raw []byte) error, e
 		}
 		return p.check(context.Background(), raw, v.Elem())
 	}, nil
+}
+
+// A Row is what a rule says: its keywords, whether they are all of it, and its message.
+type Row struct {
+	Keywords [][2]string
+	Exact    bool
+	Phrase   string
+}
+
+// RowOf compiles one rule on a type.
+func RowOf(typ reflect.Type, rule string) (row Row, err error) {
+	l, err := parseTag(rule)
+	if err != nil {
+		return row, err
+	}
+	p := &planner{}
+	n, err := p.plan(typ, &level{})
+	if err != nil {
+		return row, err
+	}
+	if len(l.terms) != 1 {
+		return row, fmt.Errorf("%d rules", len(l.terms))
+	}
+	c, err := compile(l.terms[0], n)
+	if err != nil {
+		return row, err
+	}
+	for _, k := range c.keywords {
+		row.Keywords = append(row.Keywords, [2]string{k.name, k.value})
+	}
+	row.Exact, row.Phrase = c.exact, c.phrase
+	return row, nil
+}
+
+// ValidatorsRules are the names of all rules that validator has, with its names for several.
+func ValidatorsRules() (names []string) {
+	v := reflect.ValueOf(engine()).Elem()
+	for _, field := range []string{"validations", "aliases"} {
+		for _, key := range v.FieldByName(field).MapKeys() {
+			names = append(names, key.String())
+		}
+	}
+	slices.Sort(names)
+	return names
 }

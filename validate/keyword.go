@@ -21,12 +21,18 @@ type bound struct {
 var bounds = map[string]bound{
 	"minimum":          {"exclusiveMinimum", false, false, "maximum"},
 	"exclusiveMinimum": {"minimum", false, true, "maximum"},
-	"maximum":          {"exclusiveMaximum", true, false, "minimum"},
-	"exclusiveMaximum": {"maximum", true, true, "minimum"},
-	"minLength":        {"", false, false, "maxLength"}, "maxLength": {"", true, false, "minLength"},
+	"maximum":          {exclusiveMaximum, true, false, "minimum"},
+	exclusiveMaximum:   {"maximum", true, true, "minimum"},
+	"minLength":        {"", false, false, maxLength}, maxLength: {"", true, false, "minLength"},
 	"minItems": {"", false, false, "maxItems"}, "maxItems": {"", true, false, "minItems"},
 	"minProperties": {"", false, false, "maxProperties"}, "maxProperties": {"", true, false, "minProperties"},
 }
+
+// The names of keywords that are at home in several files.
+const (
+	maxLength        = "maxLength"
+	exclusiveMaximum = "exclusiveMaximum"
+)
 
 var errNothing = errors.New("the rules leave no value that is allowed")
 

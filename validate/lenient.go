@@ -168,7 +168,7 @@ func (n *node) between() string {
 			least = at.String()
 		case "maximum":
 			most = at.String()
-		case "exclusiveMaximum":
+		case exclusiveMaximum:
 			most = at.Sub(at, big.NewInt(1)).String()
 		}
 	}

@@ -27,7 +27,7 @@ func compileNumber[N int64 | uint64 | float64](t term, parse func(string) (N, er
 	case "gt":
 		say("must be more than", func(v reflect.Value) bool { return value(v) > n }, keyword{"exclusiveMinimum", shown})
 	case "lt":
-		say("must be less than", func(v reflect.Value) bool { return value(v) < n }, keyword{"exclusiveMaximum", shown})
+		say("must be less than", func(v reflect.Value) bool { return value(v) < n }, keyword{exclusiveMaximum, shown})
 	case "eq", "len":
 		say("must be", func(v reflect.Value) bool { return value(v) == n }, keyword{"enum", "[" + shown + "]"})
 		c.closes = true
@@ -44,7 +44,7 @@ func atLeast[N int64 | uint64 | float64](n N) keyword {
 }
 
 func atMost[N int64 | uint64 | float64](n N) keyword {
-	return neighbour(n, 1, "maximum", "exclusiveMaximum")
+	return neighbour(n, 1, "maximum", exclusiveMaximum)
 }
 
 func neighbour[N int64 | uint64 | float64](n N, step int64, inclusive, exclusive string) keyword {

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -19,11 +20,11 @@ func compileText(t term, n *node) (*compiled, error) {
 	if r, known := textRules[t.name]; known {
 		return r.compile(t, n)
 	}
-	if make, known := textParams[t.name]; known {
+	if compile, known := textParams[t.name]; known {
 		if t.param == "" && t.name != "spicedb" {
 			return nil, fmt.Errorf("the rule %s takes a value, as in %s=a", t.name, t.name)
 		}
-		c, err := make(t, n)
+		c, err := compile(t, n)
 		if err != nil {
 			return nil, err
 		}
@@ -37,14 +38,17 @@ func (r *textRule) compile(t term, n *node) (*compiled, error) {
 	if t.text != t.name {
 		return nil, fmt.Errorf("the rule %s takes no value", t.name)
 	}
-	c, err := borrow(t, n)
-	if err != nil {
-		return nil, err
-	}
-	c.bounds = r.short
+	c := &compiled{check: check{rule: t.name, phrase: r.phrase}, says: r.phrase}
 	if ok := r.ok; ok != nil {
 		c.ok = func(v reflect.Value) bool { return ok(v.String()) }
+	} else {
+		borrowed, err := borrow(t, n)
+		if err != nil {
+			return nil, err
+		}
+		c = borrowed
 	}
+	c.bounds = r.short
 	if t.name == "ipv4" || t.name == "cidrv4" {
 		asked := c.ok
 		c.ok = func(v reflect.Value) bool { return !strings.Contains(v.String(), ":") && asked(v) }
@@ -183,7 +187,9 @@ func compileDatetime(t term, n *node) (*compiled, error) {
 		return nil, err
 	}
 	c.phrase = "must be a time in the layout " + t.param
-	c.says, c.bounds = c.phrase, true
+	early := time.Date(2001, 1, 1, 1, 1, 1, 0, time.UTC)
+	c.bounds = early.Format(t.param) == early.Add(9*time.Second).Format(t.param) // seconds have a fraction of any length
+	c.says = c.phrase
 	if t.param == time.DateOnly {
 		c.phrase = "must be a date, as in 2006-01-02"
 		c.says, c.keywords = c.phrase, []keyword{{"format", `"date"`}, pattern(`^\d{4}-\d\d-\d\d$`)}
@@ -193,27 +199,23 @@ func compileDatetime(t term, n *node) (*compiled, error) {
 
 // compileSpiceDB is one of three kinds of names.
 func compileSpiceDB(t term, n *node) (*compiled, error) {
-	c, err := borrow(t, n)
-	if err != nil {
-		return nil, err
-	}
-	c.phrase = "must be the " + t.param + " of an object in SpiceDB"
-	expression := ""
+	var expression, noun string
 	switch t.param {
 	case "permission":
-		c.phrase = "must be a permission of SpiceDB"
-		expression = `^([a-z][a-z0-9_]{1,62}[a-z0-9])?$`
+		expression, noun = `^([a-z][a-z0-9_]{1,62}[a-z0-9])?$`, "a permission"
 	case "type":
-		c.phrase = "must be a type of SpiceDB"
-		expression = `^([a-z][a-z0-9_]{1,61}[a-z0-9]/)?[a-z][a-z0-9_]{1,62}[a-z0-9]$`
+		expression, noun = `^([a-z][a-z0-9_]{1,61}[a-z0-9]/)?[a-z][a-z0-9_]{1,62}[a-z0-9]$`, "a type"
 	case "id", "":
-		c.phrase = "must be an object identifier of SpiceDB"
-		expression = `^([\w/|=+-]+|\*)$`
+		expression, noun = `^([\w/|=+-]+|\*)$`, "an object identifier"
 	default:
-		return nil, fmt.Errorf("the rule spicedb takes permission, type or id")
+		return nil, errors.New("the rule spicedb takes permission, type or id")
 	}
-	c.says, c.exact, c.keywords = c.phrase, true, []keyword{pattern(expression)}
-	return c, nil
+	c, err := borrow(t, n)
+	if err == nil {
+		c.phrase = "must be " + noun + " of SpiceDB"
+		c.says, c.exact, c.keywords = c.phrase, true, []keyword{pattern(expression)}
+	}
+	return c, err
 }
 
 // literal matches a text itself.
@@ -236,15 +238,15 @@ func inClass(characters string) string {
 func inCase(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		others := ""
+		forms := []rune{r}
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			others += string(f)
+			forms = append(forms, f)
 		}
-		if others == "" {
+		if len(forms) == 1 {
 			b.WriteString(literal(string(r)))
 			continue
 		}
-		b.WriteString("[" + inClass(string(r)+others) + "]")
+		b.WriteString("[" + inClass(string(forms)) + "]")
 	}
 	return b.String()
 }

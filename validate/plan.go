@@ -322,19 +322,7 @@ func (p *planner) rules(n *node, l *level) error {
 			return err
 		}
 	}
-	for _, t := range l.terms {
-		c, err := compile(t, n)
-		if err != nil {
-			return err
-		}
-		if n.own { // the rule is about the value that was read, and the schema about what is sent
-			c.keywords, c.says, c.closes = nil, c.phrase, false
-		}
-		if err := n.add(c); err != nil {
-			return err
-		}
-	}
-	if n.keywords, err = n.tidied(); err != nil {
+	if err := n.terms(l.terms); err != nil {
 		return err
 	}
 	if l.allow != "" {
@@ -352,6 +340,24 @@ func (p *planner) rules(n *node, l *level) error {
 	}
 	n.whole = !p.output && has[wholeRule](n.typ)
 	return nil
+}
+
+// terms adds the rules of a tag to a node.
+func (n *node) terms(terms []term) (err error) {
+	for _, t := range terms {
+		c, err := compile(t, n)
+		if err != nil {
+			return err
+		}
+		if n.own { // the rule is about the value that was read, and the schema about what is sent
+			c.keywords, c.says, c.closes = nil, c.phrase, false
+		}
+		if err := n.add(c); err != nil {
+			return err
+		}
+	}
+	n.keywords, err = n.tidied()
+	return err
 }
 
 // add adds a compiled rule to a node.

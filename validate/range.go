@@ -18,17 +18,17 @@ func rangeOf(typ reflect.Type) []keyword {
 	case kind == reflect.Float64:
 		return nil
 	case kind == reflect.Float32:
-		return []keyword{{"exclusiveMinimum", "-" + beyondFloat32}, {"exclusiveMaximum", beyondFloat32}}
+		return []keyword{{"exclusiveMinimum", "-" + beyondFloat32}, {exclusiveMaximum, beyondFloat32}}
 	case kind >= reflect.Uint && kind <= reflect.Uintptr:
 		if typ.Bits() < 64 {
 			return []keyword{{"minimum", "0"}, {"maximum", fmt.Sprint(uint64(1)<<typ.Bits() - 1)}}
 		}
-		return []keyword{{"minimum", "0"}, {"exclusiveMaximum", "18446744073709551616"}}
+		return []keyword{{"minimum", "0"}, {exclusiveMaximum, "18446744073709551616"}}
 	}
 	if bits := typ.Bits(); bits < 64 {
 		return []keyword{{"minimum", fmt.Sprint(-(int64(1) << (bits - 1)))}, {"maximum", fmt.Sprint(int64(1)<<(bits-1) - 1)}}
 	}
-	return []keyword{{"minimum", "-9223372036854775808"}, {"exclusiveMaximum", "9223372036854775808"}}
+	return []keyword{{"minimum", "-9223372036854775808"}, {exclusiveMaximum, "9223372036854775808"}}
 }
 
 // beyondFloat32 is the least number that is not rounded to a float32: it is half way

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,8 +21,8 @@ import (
 type Result[T any] struct {
 	program  *program // nil where T is any, or has a form of its own
 	schema   json.RawMessage
-	own      *document            // the author's schema
-	derived  *jsonschema.Resolved // the derived schema, for a value that is no T
+	own      *document                   // the author's schema
+	derived  func() *jsonschema.Resolved // the derived schema, for a value that is no T; nil if it is not usable
 	isObject bool
 	closed   bool // no json.Number can be in a T
 	ruled    bool // its tags say more than its types do
@@ -77,13 +78,17 @@ func ForResult[T any](schema json.RawMessage) (*Result[T], error) {
 	root.nullable = root.nullable && !r.isObject
 	r.ruled = root.ruled(map[*shape]bool{})
 	r.schema = schemaOf(root, nil)
-	var parsed jsonschema.Schema
-	if err := json.Unmarshal(r.schema, &parsed); err != nil {
-		return nil, fmt.Errorf("the output's type %s: its schema: %w", typ, err)
-	}
-	if r.derived, err = resolve(&parsed); err != nil {
-		return nil, fmt.Errorf("the output's type %s: %w", typ, err)
-	}
+	r.derived = sync.OnceValue(func() *jsonschema.Resolved { // few tools answer with what is no T
+		var parsed jsonschema.Schema
+		if json.Unmarshal(r.schema, &parsed) != nil {
+			return nil
+		}
+		resolved, err := resolve(&parsed)
+		if err != nil {
+			return nil
+		}
+		return resolved
+	})
 	return r, nil
 }
 
@@ -136,7 +141,7 @@ func (r *Result[T]) Encode(v any) (raw json.RawMessage, err error) {
 	case r.program == nil:
 		return raw, nil
 	case !typed:
-		return raw, r.held(r.derived, raw)
+		return raw, r.held(r.derived(), raw)
 	}
 	return raw, r.rules(v, raw)
 }
@@ -161,7 +166,7 @@ func (r *Result[T]) completed(raw []byte) (json.RawMessage, error) {
 
 func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {
 	v, err := exactly(raw)
-	if err != nil || !valid(schema, numbers(v)) {
+	if err != nil || schema == nil || !valid(schema, numbers(v)) {
 		return errOutput
 	}
 	return nil

@@ -145,7 +145,7 @@ func (p *planner) ownRule(n *node, name string) error {
 
 // ruleKeywords are those that a rule may have.
 var ruleKeywords = []string{
-	"enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+	"enum", "pattern", "format", "minLength", maxLength, "minimum", "maximum", "exclusiveMinimum", exclusiveMaximum, "multipleOf",
 }
 
 // resolve compiles the keywords and lists them with those of the node.
@@ -167,7 +167,7 @@ func (r *ownRule) resolve(n *node) error {
 			return errors.New("they are no JSON object")
 		}
 		listed = append(listed, keyword{name, compact.String()})
-		n.bounded = n.bounded || name == "enum" || name == "maxLength"
+		n.bounded = n.bounded || name == "enum" || name == maxLength
 		n.closed = n.closed || name == "enum"
 	}
 	if err := looksOver(r.Keywords); err != nil {

@@ -51,7 +51,7 @@ func parseTag(tag string) (*level, error) {
 			if err := understood(text); err != nil {
 				return nil, err
 			}
-			at.keys = append(at.keys, term{name, param, text})
+			at.keys = append(at.keys, term{name, unescape(param), text})
 		case name == "required":
 			at.required = true
 		case name == "omitempty" || name == "omitnil" || name == "omitzero":

@@ -33,7 +33,7 @@ const (
 	semverPart    = `(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)`
 )
 
-var textRules = map[string]textRule{ //nolint:gosec // none of these is a credential
+var textRules = map[string]textRule{
 	"alpha":           {phrase: "must be letters a to z", pattern: `^[a-zA-Z]+$`, ok: isLetters},
 	"alphaspace":      {phrase: "must be letters a to z and spaces", pattern: `^[a-zA-Z ]+$`},
 	"alphanum":        {phrase: "must be letters a to z and digits", pattern: `^[a-zA-Z0-9]+$`, ok: isLettersAndDigits},
@@ -42,7 +42,7 @@ var textRules = map[string]textRule{ //nolint:gosec // none of these is a creden
 	"alphanumunicode": {phrase: "must be letters and digits", pattern: `^[\p{L}\p{N}]+$`},
 	"numeric":         {phrase: "must be a number, written as text", pattern: `^[-+]?\d+(\.\d+)?$`, ok: isNumeric},
 	"number":          {phrase: "must be digits", pattern: `^\d+$`, ok: isDigits},
-	"boolean":         {phrase: "must be true or false, written as text", pattern: `^([01tTfF]|TRUE|[tT]rue|FALSE|[fF]alse)$`, short: true},
+	"boolean":         {phrase: "must be true or false, written as text", pattern: `^([01tTfF]|TRUE|True|true|FALSE|False|false)$`, short: true},
 	"hexadecimal":     {phrase: "must be hexadecimal digits", pattern: `^(0[xX])?` + hex + `+$`},
 	"lowercase":       {phrase: "must be in lower case", pattern: `^[^A-Z]+$`, wider: true},
 	"uppercase":       {phrase: "must be in upper case", pattern: `^[^a-z]+$`, wider: true},
