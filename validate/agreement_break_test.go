@@ -68,6 +68,9 @@ func (m *docMaker) one(object map[string]any, otherwise string) string {
 
 // broken makes a value that breaks a keyword, or is near to what does.
 func (m *docMaker) broken(l *keywordSlot, s *santhosh.Schema, place string, depth int) any {
+	if h := m.hints[place+"!"]; h != nil && l.place == place && l.word != "type" && l.word != "type null" && m.IntN(2) == 0 {
+		return h(m.Rand)
+	}
 	good := m.valid(s, place, depth)
 	if l.place == place && m.IntN(8) > 0 {
 		if v, made := m.breaks(l, good, s, place, depth); made {
@@ -203,6 +206,8 @@ func (m *docMaker) breaksText(l *keywordSlot, text string, v *schemaView, place 
 	}
 	r := []rune(text)
 	switch {
+	case l.word == wordsAlone && m.IntN(2) == 0:
+		return text
 	case l.word == "pattern" && m.IntN(3) == 0: // with a character of it
 		all, i := []rune(l.in.Pattern.String()), m.IntN(len(r)+1)
 		return string(slices.Insert(r, i, all[m.IntN(len(all))]))

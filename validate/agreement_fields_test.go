@@ -41,24 +41,30 @@ func pickAt[T any](place string, values ...T) map[string]docHint {
 func textFields() (all []agreeField) {
 	text := reflect.TypeFor[string]()
 	for i, c := range agreeTexts {
-		all = append(all, agreeField{text, c.rule, map[string]docHint{"": pickOf(c.takes...)}})
+		at := func(place string) map[string]docHint {
+			hints := pickAt(place, c.takes...)
+			if c.refuses != nil {
+				hints[place+"!"] = pickOf(c.refuses...)
+			}
+			return hints
+		}
+		all = append(all, agreeField{text, c.rule, at("")})
 		if c.rule == "" || i%4 > 0 {
 			continue
 		}
-		h := pickOf(c.takes...)
 		switch i / 4 % 6 {
 		case 0:
-			all = append(all, agreeField{reflect.TypeFor[*string](), c.rule, map[string]docHint{"": h}})
+			all = append(all, agreeField{reflect.TypeFor[*string](), c.rule, at("")})
 		case 1:
-			all = append(all, agreeField{reflect.TypeFor[[]string](), "dive," + c.rule, map[string]docHint{"[]": h}})
+			all = append(all, agreeField{reflect.TypeFor[[]string](), "dive," + c.rule, at("[]")})
 		case 2:
-			all = append(all, agreeField{reflect.TypeFor[map[string]string](), "dive," + c.rule, map[string]docHint{"{}": h}})
+			all = append(all, agreeField{reflect.TypeFor[map[string]string](), "dive," + c.rule, at("{}")})
 		case 3:
-			all = append(all, agreeField{reflect.TypeFor[map[string]bool](), "dive,keys," + c.rule + ",endkeys", map[string]docHint{"{key}": h}})
+			all = append(all, agreeField{reflect.TypeFor[map[string]bool](), "dive,keys," + c.rule + ",endkeys", at("{key}")})
 		case 4:
-			all = append(all, agreeField{reflect.TypeFor[agreeNamed](), c.rule, map[string]docHint{"": h}})
+			all = append(all, agreeField{reflect.TypeFor[agreeNamed](), c.rule, at("")})
 		case 5:
-			all = append(all, agreeField{reflect.TypeFor[[]*agreeNamed](), "dive," + c.rule, map[string]docHint{"[]": h}})
+			all = append(all, agreeField{reflect.TypeFor[[]*agreeNamed](), "dive," + c.rule, at("[]")})
 		}
 	}
 	return all
@@ -122,21 +128,25 @@ func numberFields() (all []agreeField) {
 	)
 }
 
-// base64Of makes base64 of up to so many bytes.
-func base64Of(most int) docHint {
+// base64Of makes base64 of up to so many bytes, broken or not.
+func base64Of(most int, broken bool) docHint {
 	return func(r *rand.Rand) any {
 		b := make([]byte, r.IntN(most+1))
 		for i := range b {
 			b[i] = byte(r.Uint32())
 		}
-		return base64.StdEncoding.EncodeToString(b)
+		text := []rune(base64.StdEncoding.EncodeToString(b))
+		if broken && len(text) > 0 && r.IntN(2) == 0 {
+			text[r.IntN(max(len(text)-2, 1))] = []rune("-_=!é ")[r.IntN(6)]
+		}
+		return string(text)
 	}
 }
 
 // manyFields are the rules for lists, arrays, maps and bytes.
 func manyFields() (all []agreeField) {
 	for _, rule := range []string{"", "min=2,max=4", "len=5", "gt=1,lt=5", "ne=3", "eq=2", "gte=3", "lte=7"} {
-		all = append(all, agreeField{reflect.TypeFor[[]byte](), rule, map[string]docHint{"": base64Of(9)}})
+		all = append(all, agreeField{reflect.TypeFor[[]byte](), rule, map[string]docHint{"": base64Of(9, false), "!": base64Of(12, true)}})
 	}
 	strs, ints, words := reflect.TypeFor[[]string](), reflect.TypeFor[[]int](), reflect.TypeFor[map[string]string]()
 	return append(all,
@@ -148,7 +158,7 @@ func manyFields() (all []agreeField) {
 		agreeField{strs, "ne=2", nil}, agreeField{ints, "eq=2", nil}, agreeField{ints, "gte=1,lte=3", nil},
 		agreeField{ints, "unique", pickAt("[]", json.Number("1"), "2", "3", "4")},
 		agreeField{strs, "unique,max=4,dive,max=3", nil},
-		agreeField{reflect.TypeFor[[]*int](), "unique", nil}, agreeField{reflect.TypeFor[[]float64](), "unique", nil},
+		agreeField{reflect.TypeFor[[]*int](), "unique", nil}, agreeField{reflect.TypeFor[[]float64](), "unique", map[string]docHint{"!": pickOf[any]([]any{json.Number("1152921504606846975"), json.Number("1152921504606846976")})}},
 		agreeField{reflect.TypeFor[[]bool](), "unique", nil},
 		agreeField{reflect.TypeFor[[3]int](), "", nil}, agreeField{reflect.TypeFor[[3]string](), "unique", nil}, agreeField{reflect.TypeFor[[2]uint8](), "dive,max=9", nil},
 		agreeField{reflect.TypeFor[[][]int](), "max=3,dive,min=1,dive,gt=0", nil},

@@ -123,9 +123,7 @@ func (s *agreement) collect(in *santhosh.Schema, place string, path []hop, alter
 		l := &keywordSlot{kind: only, alternative: alternative, place: place, word: word, counts: word, path: path, in: in, drop: drop, opposed: schemaNot(&says)}
 		s.slots = append(s.slots, l)
 		in.Extensions = append(in.Extensions, l)
-		if (in.Enum != nil || in.Const != nil) && word != "enum" && word != "const" && word != "type null" && l.within(in) {
-			l.why = "all that is listed beside it keeps it"
-		}
+		l.why = l.redundant()
 		return l
 	}
 	s.collectAny(in, add)
@@ -152,30 +150,12 @@ func (s *agreement) collect(in *santhosh.Schema, place string, path []hop, alter
 	}
 }
 
-// within says that a keyword takes all of the values that are listed beside it.
-func (l *keywordSlot) within(in *santhosh.Schema) bool {
-	listed := []any{}
-	if in.Enum != nil {
-		listed = in.Enum.Values
-	}
-	if in.Const != nil {
-		listed = append(slices.Clip(listed), *in.Const)
-	}
-	return !slices.ContainsFunc(listed, func(v any) bool { return v != nil && l.opposed.Validate(v) == nil })
-}
-
 type slotAdder = func(word string, drop func() func(), only string, says santhosh.Schema) *keywordSlot
 
 // collectAny finds the keywords for any value.
 func (s *agreement) collectAny(in *santhosh.Schema, add slotAdder) {
 	if in.Types != nil {
-		l := add("type", dropping(&in.Types), "", santhosh.Schema{Types: in.Types})
-		if len(in.AnyOf) > 0 && !slices.ContainsFunc(in.AnyOf, func(s *santhosh.Schema) bool { return s.Enum == nil }) {
-			l.why = "what is listed beside it is of that type alone"
-		}
-		if in.Not != nil && in.Not.Types == nil && in.Not.Enum == nil {
-			l.why = "the not beside it takes no value of another type"
-		}
+		add("type", dropping(&in.Types), "", santhosh.Schema{Types: in.Types})
 		if names := in.Types.ToStrings(); len(names) > 1 && slices.Contains(names, "null") {
 			rest := schemaTypes(slices.DeleteFunc(names, func(n string) bool { return n == "null" })...)
 			both := in.Types
