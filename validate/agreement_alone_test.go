@@ -15,6 +15,7 @@ func (l *keywordSlot) redundant() string {
 	case l.word == "enum" || l.word == "const" || l.word == "type null":
 	case listed && l.takesAll(in):
 		return "all that is listed beside it keeps it"
+	case l.word == "anyOf" || l.word == "not" || l.word == "$ref":
 	case len(in.AnyOf) > 0 && !slices.ContainsFunc(in.AnyOf, func(s *santhosh.Schema) bool { return !l.within(s) }):
 		return "all of the alternatives beside it keep it"
 	case l.word == "type" && in.Not != nil && in.Not.Types == nil && in.Not.Enum == nil:

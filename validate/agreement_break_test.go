@@ -68,6 +68,9 @@ func (m *docMaker) one(object map[string]any, otherwise string) string {
 
 // broken makes a value that breaks a keyword, or is near to what does.
 func (m *docMaker) broken(l *keywordSlot, s *santhosh.Schema, place string, depth int) any {
+	if len(l.found) > 0 && l.place == place && m.IntN(3) > 0 { // near to one that did
+		return m.edited(l.found[m.IntN(len(l.found))])
+	}
 	if h := m.hints[place+"!"]; h != nil && l.place == place && l.word != "type" && l.word != "type null" && m.IntN(2) == 0 {
 		return h(m.Rand)
 	}
@@ -89,6 +92,9 @@ func (m *docMaker) breaks(l *keywordSlot, good any, s *santhosh.Schema, place st
 	object, _ := good.(map[string]any)
 	switch l.word {
 	case "type":
+		if m.IntN(6) == 0 {
+			return nil, true
+		}
 		return m.anything(), true
 	case "type null":
 		return nil, true
@@ -119,8 +125,12 @@ func (m *docMaker) breaks(l *keywordSlot, good any, s *santhosh.Schema, place st
 		}
 		return list, true
 	case "uniqueItems":
-		if len(list) > 0 {
+		if len(list) > 1 && m.IntN(2) == 0 {
+			list[0] = list[1]
+		} else if len(list) > 0 {
 			list = append(list, list[m.IntN(len(list))])
+		}
+		if len(list) > 1 {
 			m.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		}
 		return list, true

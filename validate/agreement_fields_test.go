@@ -128,6 +128,11 @@ func numberFields() (all []agreeField) {
 	)
 }
 
+// namesTo makes the names of members that are whole numbers.
+func namesTo(n int) docHint {
+	return func(r *rand.Rand) any { return fmt.Sprint(r.IntN(2*n+1) - n) }
+}
+
 // base64Of makes base64 of up to so many bytes, broken or not.
 func base64Of(most int, broken bool) docHint {
 	return func(r *rand.Rand) any {
@@ -168,8 +173,8 @@ func manyFields() (all []agreeField) {
 		agreeField{words, "unique", pickAt("{}", "a", "b", "c", "d")},
 		agreeField{words, "max=3,dive,keys,min=1,max=2,endkeys,oneof=a b", nil},
 		agreeField{reflect.TypeFor[map[int]string](), "max=3", nil}, agreeField{reflect.TypeFor[map[int8]string](), "max=3", nil},
-		agreeField{reflect.TypeFor[map[uint8]int](), "dive,keys,min=3,max=120,endkeys,max=2", nil},
-		agreeField{reflect.TypeFor[map[int16]int](), "dive,keys,gt=-30,lt=12,endkeys", nil},
+		agreeField{reflect.TypeFor[map[uint8]int](), "dive,keys,min=3,max=120,endkeys,max=2", map[string]docHint{"{key}!": namesTo(140)}},
+		agreeField{reflect.TypeFor[map[int16]int](), "dive,keys,gt=-30,lt=12,endkeys", map[string]docHint{"{key}!": namesTo(40)}},
 		agreeField{reflect.TypeFor[map[uint64]int](), "dive,keys,ne=7,endkeys", nil},
 		agreeField{reflect.TypeFor[map[int64]bool](), "dive,keys,oneof=1 2 -7,endkeys", nil},
 		agreeField{reflect.TypeFor[map[string][]int](), "max=2,dive,max=2,unique,dive,min=1", nil},

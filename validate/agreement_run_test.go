@@ -43,6 +43,11 @@ func (s *agreement) agree(t *testing.T) {
 		}
 	}
 	s.mutate(t)
+	for _, l := range s.slots {
+		if testing.Verbose() && l.tries > 6*decided {
+			t.Logf("%s: %s took %d tries", s.name, l, l.tries)
+		}
+	}
 }
 
 // refuse makes documents that one keyword alone refuses.
@@ -57,7 +62,11 @@ func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
 			return // not once in so many
 		}
 		l.tries++
-		doc := m.along(s.other, l.path, "", 0, func(in *santhosh.Schema, place string) any { return m.broken(l, in, place, 0) })
+		var value any
+		doc := m.along(s.other, l.path, "", 0, func(in *santhosh.Schema, place string) any {
+			value = m.broken(l, in, place, 0)
+			return value
+		})
 		if !visibleDoc(doc) {
 			continue
 		}
@@ -65,6 +74,7 @@ func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
 		if l.word == wordsAlone {
 			if !s.judge(t, doc, listed) && listed {
 				l.no++
+				l.keep(value)
 			}
 			continue
 		}
@@ -75,10 +85,18 @@ func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
 		s.judge(t, doc, listed)
 		if alone {
 			l.no++
+			l.keep(value)
 			if l.reversed {
 				l.yes++
 			}
 		}
+	}
+}
+
+// keep remembers a text that a keyword alone refused: others are made from it.
+func (l *keywordSlot) keep(value any) {
+	if text, is := value.(string); is && l.word != "type" && len(l.found) < 100 {
+		l.found = append(l.found, text)
 	}
 }
 

@@ -46,7 +46,8 @@ type keywordSlot struct {
 	reversed bool
 
 	tries   int
-	no, yes int // how often it alone decided
+	found   []string // texts that the keyword alone refuses
+	no, yes int      // how often it alone decided
 	why     string
 }
 

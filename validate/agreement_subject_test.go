@@ -320,6 +320,11 @@ func visibleDoc(doc any) bool {
 	case []any:
 		return !slices.ContainsFunc(v, func(e any) bool { return !visibleDoc(e) })
 	case map[string]any:
+		_, zero := v["0"]
+		_, minus := v["-0"]
+		if zero && minus {
+			return false
+		}
 		for name, e := range v {
 			if text.Find(name) != nil || !visibleDoc(e) {
 				return false
