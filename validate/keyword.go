@@ -178,10 +178,12 @@ func (n *node) negated(keywords ...keyword) keyword {
 // either is the keyword that values must be what one of the sides says.
 func (n *node) either(sides ...[]keyword) keyword {
 	var all []string
+	null := true // is taken by none
 	for _, side := range sides {
 		all = append(all, members(side...))
+		null = null && slices.ContainsFunc(side, func(k keyword) bool { return k.name == "enum" })
 	}
-	if n.nullable {
+	if n.nullable && null {
 		all = append(all, `{"type":"null"}`)
 	}
 	return keyword{"anyOf", "[" + strings.Join(all, ",") + "]"}
