@@ -110,7 +110,7 @@ func (r *recipe) about(least, most *int) int {
 			bounds = append(bounds, *b)
 		}
 	}
-	return min(max(bounds[r.choose(len(bounds))]+r.choose(3)-1, 0), 40)
+	return min(max(bounds[r.choose(len(bounds))]+[]int{0, 0, 0, 0, 0, 0, 1, -1}[r.choose(8)], 0), 40)
 }
 
 // near is a number near one of the bounds.
@@ -121,10 +121,10 @@ func (r *recipe) near(s *jsonschema.Schema) string {
 			bounds = append(bounds, *b)
 		}
 	}
-	if bounds == nil || r.seldom(4) {
+	if bounds == nil || r.seldom(8) {
 		return r.of(numerals...)
 	}
-	steps := []float64{0, 1, -1, 0.5}
+	steps := []float64{0, 0, 0, 1, 1, -1, -1, 0.5}
 	return strconv.FormatFloat(bounds[r.choose(len(bounds))]+steps[r.choose(len(steps))], 'f', -1, 64)
 }
 
@@ -132,7 +132,7 @@ func (r *recipe) near(s *jsonschema.Schema) string {
 func (r *recipe) document(root *jsonschema.Schema) string { return r.value(root, root, 4) }
 
 func (r *recipe) value(s, root *jsonschema.Schema, depth int) string {
-	if s == nil || r.seldom(12) {
+	if s == nil || r.seldom(24) {
 		return r.anything(min(depth, 2))
 	}
 	if name, local := strings.CutPrefix(s.Ref, "#/$defs/"); local && root.Defs[name] != nil {
@@ -183,13 +183,13 @@ func (r *recipe) object(s, root *jsonschema.Schema, depth int) string {
 	add := func(name, value string) {
 		text, err := json.Marshal(name)
 		if err == nil {
-			members = append(members, string(text)+r.of(":", ": ", "\n:\t")+value)
+			members = append(members, string(text)+r.of(":", ":", ":", ":", ": ", "\n:\t")+value)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		there := r.seldom(4)
 		if slices.Contains(s.Required, name) {
-			there = !r.seldom(8)
+			there = !r.seldom(24)
 		}
 		if !there || depth <= 0 && !slices.Contains(s.Required, name) {
 			continue
