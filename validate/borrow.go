@@ -35,8 +35,11 @@ func borrow(t term, n *node) (*compiled, error) {
 	if err := suits(t, n); err != nil {
 		return nil, err
 	}
-	if err := attempt(t.text, n.typ); err != nil {
-		return nil, err
+	// The whole, and each alternative on its own: an earlier one may hold for the value that is tried.
+	for _, text := range append(strings.Split(t.text, "|"), t.text) {
+		if err := attempt(text, n.typ); err != nil {
+			return nil, err
+		}
 	}
 	name := t.name
 	if strings.Contains(t.text, "|") {

@@ -161,7 +161,10 @@ func (r *Result[T]) completed(raw []byte) (json.RawMessage, error) {
 
 func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {
 	v, err := exactly(raw)
-	if err != nil || !valid(schema, numbers(v)) {
+	if err != nil {
+		return errOutput
+	}
+	if v, err = numbers(v); err != nil || !valid(schema, v) {
 		return errOutput
 	}
 	return nil
