@@ -58,3 +58,20 @@ func TestNoAlternativeThatIsNotUnderstoodWaitsForACall(t *testing.T) {
 		}
 	}
 }
+
+// Normal form C writes U+2ADC as two characters, of which the second has no variants.
+func TestNothingIsLeftOfWhatIsStripped(t *testing.T) {
+	t.Parallel()
+	a := compile[struct {
+		Strip string `json:"strip" text:"strip"`
+	}](t, nil)
+	for sent, want := range map[string]string{"\u2adc\ufe00": "\u2add\u0338", "\u2adc\u200e\u05e9": "\u2add\u0338\u05e9", "\U0001d15e\u200e\u05e9": "\U0001d157\U0001d165\u05e9"} {
+		raw, err := json.Marshal(map[string]string{"strip": sent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := a.Decode(t.Context(), raw); err != nil || v.Strip != want {
+			t.Errorf("%+q became %+q, %v", sent, v.Strip, err)
+		}
+	}
+}

@@ -31,6 +31,7 @@ type forms struct {
 	FormBase
 	S    string                      `json:"s" validate:"required,min=1,max=4" text:"raw"`
 	T    string                      `json:"t,omitempty" validate:"max=6"`
+	Z    string                      `json:"z,omitempty" text:"strip"`
 	E    string                      `json:"e,omitempty" validate:"oneof=red green blue"`
 	W    string                      `json:"w,omitempty" validate:"allow=words"`
 	I    int8                        `json:"i,omitempty" validate:"min=-2,max=100"`
@@ -67,6 +68,7 @@ type bare struct {
 	FormBase
 	S    string                  `json:"s"`
 	T    string                  `json:"t,omitempty"`
+	Z    string                  `json:"z,omitempty"`
 	E    string                  `json:"e,omitempty"`
 	W    string                  `json:"w,omitempty"`
 	I    int8                    `json:"i,omitempty"`
@@ -182,6 +184,10 @@ func FuzzDecode(f *testing.F) {
 			if plain.Def == 0 {
 				plain.Def = 20
 			}
+			if text.Find(v.Z) != nil || text.Find(plain.Z) == nil && v.Z != plain.Z {
+				t.Fatalf("%q is stripped to %+q", doc, v.Z)
+			}
+			plain.Z = v.Z
 			returns(t, a, v, plain)
 		}
 		// Its rules are more than its schema says, its types no more.
