@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/safemcp/safemcp/validate/arg"
@@ -67,10 +68,21 @@ func same[T any, P interface {
 
 func FuzzPath(f *testing.F) {
 	seed(f, goodPaths, "Directory Traversal")
-	top := f.TempDir()
+	top, err := filepath.EvalSymlinks(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
 	dir := filepath.Join(top, "in")
 	put(f, filepath.Join(top, "secret"), outside)
 	put(f, filepath.Join(dir, "a"), inside)
+	for link, to := range map[string]string{"u": "..", "l": filepath.Join(top, "secret"), "d/up": "../..", "ok": "a"} {
+		if err := os.MkdirAll(filepath.Join(dir, "d"), 0o700); err != nil {
+			f.Fatal(err)
+		}
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			f.Logf("there is no link %s: %v", link, err) // not everybody may make them on Windows
+		}
+	}
 	bind(f, dir, arg.PathOptions{})
 	_, schema := decoder[arg.Path[Tree]](f)
 	f.Fuzz(func(t *testing.T, s string) {
@@ -91,8 +103,33 @@ func FuzzPath(f *testing.F) {
 		if _, err := os.Open(p.String()); err == nil {
 			t.Errorf("%q is opened by its printed form", s)
 		}
+		leadsOut(t, p, dir, s)
 	})
 }
+
+// leadsOut fails where a path leads out of the directory, as the system reads it, and
+// something is told of what is there.
+func leadsOut(t *testing.T, p arg.Path[Tree], dir, s string) {
+	t.Helper()
+	real, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(s)))
+	if err != nil {
+		return
+	}
+	within, err := filepath.Rel(dir, real)
+	if err == nil && filepath.IsLocal(within) {
+		return
+	}
+	_, read := p.ReadFile()
+	_, listed := p.List()
+	_, described := p.Stat()
+	_, opened := p.Open()
+	if read == nil || listed == nil || described == nil || opened == nil {
+		t.Errorf("%q leads to %s: read %v, listed %v, described %v, opened %v", s, real, read, listed, described, opened)
+	}
+}
+
+// worldwide are the addresses of IPv6 that IANA gives to hosts.
+var worldwide = netip.MustParsePrefix("2000::/3")
 
 func FuzzURL(f *testing.F) {
 	seed(f, goodURLs, "Directory Traversal")
@@ -119,7 +156,7 @@ func FuzzURL(f *testing.F) {
 		}
 		if ip := lenient(host); ip != nil {
 			a, err := netip.ParseAddr(host)
-			if err != nil || a.String() != host || !outsideAddress(ip) || a.Is4In6() || a.Zone() != "" {
+			if err != nil || a.String() != host || !outsideAddress(ip) || a.Is4In6() || a.Zone() != "" || a.Is6() && !worldwide.Contains(a) {
 				t.Errorf("%q leads to %s", s, host)
 			}
 		}
@@ -190,7 +227,7 @@ func FuzzOption(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(cmd.Args, []string{self, "-n", "--", s, s}) || cmd.Path != self || s[0] == '-' {
+		if !slices.Equal(cmd.Args, []string{self, "-n", "--", s, s}) || cmd.Path != self || unicode.Is(unicode.Dash, []rune(s)[0]) {
 			t.Errorf("%q", cmd.Args)
 		}
 		// One word of a shell: nothing is outside of the quotes but escaped ones.
@@ -220,6 +257,9 @@ func FuzzPattern(f *testing.F) {
 		}
 		if steps := arg.Steps(s); steps > arg.Counted(s) {
 			t.Errorf("%q is compiled to %d instructions, and counted as %d", s, steps, arg.Counted(s))
+		}
+		if work := p.MaxInput() * arg.Steps(s); work > 32<<20 {
+			t.Errorf("%q takes %d bytes, which is %d steps", s, p.MaxInput(), work)
 		}
 		if _, err := p.MatchString(s + "aaaa"); err != nil {
 			t.Error(err)
