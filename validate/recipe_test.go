@@ -195,15 +195,15 @@ func (r *recipe) object(s, root *jsonschema.Schema, depth int) string {
 			continue
 		}
 		value := r.value(s.Properties[name], root, depth-1)
-		add(name, value)
 		switch r.choose(40) {
 		case 37:
-			add(strings.ToUpper(name), value)
+			name = strings.ToUpper(name)
 		case 38:
 			add(name, r.value(s.Properties[name], root, depth-1))
 		case 39:
 			add("unknown", value)
 		}
+		add(name, value)
 	}
 	if extra := s.AdditionalProperties; extra != nil && extra.Not == nil && depth > 0 {
 		for range r.about(s.MinProperties, s.MaxProperties) {

@@ -172,7 +172,8 @@ func FuzzURL(f *testing.F) {
 }
 
 func FuzzIdentifier(f *testing.F) {
-	seed(f, goodNames, "SQL Injection")
+	// Quotes are left for the fuzzer to find.
+	seed(f, slices.DeleteFunc(slices.Clone(goodNames), func(s string) bool { return strings.ContainsAny(s, "\"`[]") }), "SQL Injection")
 	_, s1 := decoder[arg.Identifier[arg.PostgreSQL]](f)
 	_, s2 := decoder[arg.Identifier[arg.MySQL]](f)
 	_, s3 := decoder[arg.Identifier[arg.SQLite]](f)
