@@ -124,6 +124,9 @@ func (n *wholeNumber) UnmarshalJSON(b []byte) error {
 	if string(b) != "null" {
 		*n = wholeNumber(append([]byte(nil), b...))
 	}
+	if string(b) == "-0" { // which a big.Int does not tell from 0
+		*n = wholeNumber("0")
+	}
 	return nil
 }
 

@@ -61,6 +61,7 @@ func FuzzTags(f *testing.F) {
 		{"max=8", "", 15, `{"f":"QUJD"}`},
 		{"email,startswith=a", "", 0, `{"f":"a@example.com"}`},
 		{"", "7", 1, `{"f":null}`},
+		{"oneof=1 2 3", "", 1, `{"f":2}`},
 		{"", "", 26, `{"f":{"a":{"x":"ab"}}}`},
 		{"allow=words", "", 0, `{"f":"alpha"}`},
 		{"\x01\x01\x02\x03\x04", "", 0, "\x01"},

@@ -3,7 +3,9 @@ package validate_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"hash/fnv"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,20 +18,29 @@ import (
 // follows makes a choice.
 const recipeMark = '\x01'
 
-// A recipe is read a choice at a time; where it ends the first is chosen.
-type recipe struct{ left []byte }
+// A recipe is read a choice at a time; behind its end chance chooses, which is the same for
+// the same recipe.
+type recipe struct {
+	left   []byte
+	chance *rand.Rand
+}
 
-// cooked returns the text itself, or what make makes of it where it is a recipe.
-func cooked(raw []byte, make func(*recipe) string) []byte {
+// cooked returns the text itself, or what cook makes of it where it is a recipe.
+func cooked(raw []byte, cook func(*recipe) string) []byte {
 	if len(raw) == 0 || raw[0] != recipeMark {
 		return raw
 	}
-	return []byte(make(&recipe{raw[1:]}))
+	sum := fnv.New64a()
+	_, _ = sum.Write(raw) // never fails
+	return []byte(cook(&recipe{raw[1:], rand.New(rand.NewPCG(sum.Sum64(), 1))}))
 }
 
 func (r *recipe) choose(n int) int {
-	if len(r.left) == 0 || n < 1 {
+	switch {
+	case n < 1:
 		return 0
+	case len(r.left) == 0:
+		return r.chance.IntN(n)
 	}
 	c := int(r.left[0])
 	r.left = r.left[1:]
@@ -144,14 +155,14 @@ func (r *recipe) value(s, root *jsonschema.Schema, depth int) string {
 	if of := slices.Concat(s.AnyOf, s.OneOf, s.AllOf); len(of) > 0 && s.Type == "" && depth > 0 {
 		return r.value(of[r.choose(len(of))], root, depth-1)
 	}
-	if len(s.Enum) > 0 {
-		if text, err := json.Marshal(s.Enum[r.choose(len(s.Enum))]); err == nil {
-			return string(text)
-		}
-	}
 	kind := s.Type
 	if len(s.Types) > 0 {
 		kind = s.Types[len(s.Types)-1-r.choose(len(s.Types))]
+	}
+	if len(s.Enum) > 0 && kind != "null" {
+		if text, err := json.Marshal(s.Enum[r.choose(len(s.Enum))]); err == nil {
+			return string(text)
+		}
 	}
 	switch kind {
 	case "null":
