@@ -69,6 +69,9 @@ var samples = []string{
 	`"2024-02-30"`, `"::1"`, `"10.0.0.0/8"`, `"a,b"`, `"true"`, `"#fff"`, `"+441234567890"`,
 }
 
+// wholes are what most types of whole numbers hold.
+var wholes = []string{"0", "1", "2", "3", "-1", "5", "7", "10", "20", "100"}
+
 var numerals = []string{
 	"0", "1", "2", "3", "-1", "5", "7", "10", "20", "100", "127", "128", "-128", "-129", "255", "256", "1.5", "0.5", "1.0", "1e1", "-0", "0.1", "65536",
 	"2147483648", "9007199254740993", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e400", "4.9e-325", "1234567890123456789012345",
@@ -132,8 +135,11 @@ func (r *recipe) near(s *jsonschema.Schema) string {
 			bounds = append(bounds, *b)
 		}
 	}
-	if bounds == nil || r.seldom(8) {
+	switch {
+	case r.seldom(12):
 		return r.of(numerals...)
+	case bounds == nil:
+		return r.of(wholes...)
 	}
 	steps := []float64{0, 0, 0, 1, 1, -1, -1, 0.5}
 	return strconv.FormatFloat(bounds[r.choose(len(bounds))]+steps[r.choose(len(steps))], 'f', -1, 64)
@@ -175,7 +181,10 @@ func (r *recipe) value(s, root *jsonschema.Schema, depth int) string {
 		if s.ContentEncoding == "base64" {
 			return `"` + base64.StdEncoding.EncodeToString([]byte("ABCDEFGHIJKL")[:r.choose(12)]) + `"`
 		}
-		if s.Pattern != "" || s.Format != "" || r.seldom(8) {
+		if s.Format == "date-time" && !r.seldom(4) {
+			return `"2024-01-31T10:30:00Z"`
+		}
+		if s.Pattern != "" || s.Format != "" || r.seldom(16) {
 			return r.of(samples...)
 		}
 		return r.word(r.about(s.MinLength, s.MaxLength))
@@ -198,7 +207,7 @@ func (r *recipe) object(s, root *jsonschema.Schema, depth int) string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		there := r.seldom(4)
+		there := r.seldom(6)
 		if slices.Contains(s.Required, name) {
 			there = !r.seldom(24)
 		}
@@ -217,8 +226,12 @@ func (r *recipe) object(s, root *jsonschema.Schema, depth int) string {
 		add(name, value)
 	}
 	if extra := s.AdditionalProperties; extra != nil && extra.Not == nil && depth > 0 {
+		names := []string{"a", "b", "c", "é", "1", "-1", "01", "300", "-0", "\u200b"}
+		if s.PropertyNames != nil && s.PropertyNames.Pattern != "" {
+			names = []string{"1", "2", "-1", "7", "0", "100", "01", "300", "-0", "a"}
+		}
 		for range r.about(s.MinProperties, s.MaxProperties) {
-			add(r.of("a", "b", "1", "-1", "é", "01", "300", "-0", "\u200b"), r.value(extra, root, depth-1))
+			add(r.of(names...), r.value(extra, root, depth-1))
 		}
 	}
 	return "{" + strings.Join(members, r.of(",", " , ")) + "}"
