@@ -47,7 +47,7 @@ type forms struct {
 	Pair [2]int                      `json:"pair,omitzero"`
 	M    map[string]int              `json:"m,omitempty" validate:"max=2,dive,keys,max=3,endkeys,max=5" text:"raw"`
 	K    map[int8]bool               `json:"k,omitempty"`
-	O    formInner                   `json:"o,omitzero"`
+	O    formInner                   `json:"o,omitempty"`
 	OO   *formInner                  `json:"oo,omitempty"`
 	MO   map[string]*formInner       `json:"mo,omitempty" text:"raw"`
 	Any  any                         `json:"any,omitempty"`
@@ -84,7 +84,7 @@ type bare struct {
 	Pair [2]int                  `json:"pair,omitzero"`
 	M    map[string]int          `json:"m,omitempty"`
 	K    map[int8]bool           `json:"k,omitempty"`
-	O    formInner               `json:"o,omitzero"`
+	O    formInner               `json:"o,omitempty"`
 	OO   *formInner              `json:"oo,omitempty"`
 	MO   map[string]*formInner   `json:"mo,omitempty"`
 	Any  any                     `json:"any,omitempty"`

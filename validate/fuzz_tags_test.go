@@ -76,7 +76,6 @@ var compiledTypes atomic.Int64
 
 // tagsHold says of a tag and a document what FuzzTags promises.
 func tagsHold(t *testing.T, tag, extra string, kind uint8, doc []byte) {
-	t.Helper()
 	if compiledTypes.Add(1) > 200_000 || len(tag) > 200 {
 		t.Skip("Types that are made at run time are kept for ever, so that there is an end to them.")
 	}
