@@ -65,6 +65,7 @@ func FuzzTags(f *testing.F) {
 		{"", "", 26, `{"f":{"a":{"x":"ab"}}}`},
 		{"allow=words", "", 0, `{"f":"alpha"}`},
 		{"\x01\x01\x02\x03\x04", "", 0, "\x01"},
+		{"\x01\x07\x0b", "raw", 0, "\x01a"},
 	} {
 		f.Add(seed.tag, seed.extra, seed.kind, []byte(seed.doc))
 	}
@@ -82,6 +83,7 @@ func tagsHold(t *testing.T, tag, extra string, kind uint8, doc []byte) {
 	defer endless([]any{tag, kind, doc})()
 	tag = string(cooked([]byte(tag), func(r *recipe) string {
 		var b strings.Builder
+		kind += uint8(r.choose(len(fieldTypes)))
 		for b.WriteString(r.of(tagPieces...)); len(r.left) > 0; b.WriteString(r.of(tagPieces...)) {
 			if !r.seldom(8) {
 				b.WriteByte(',')
