@@ -29,37 +29,36 @@ type formInner struct {
 // forms has a field of each form, and rules that keywords say in full.
 type forms struct {
 	FormBase
-	S    string                      `json:"s" validate:"required,min=1,max=4" text:"raw"`
-	T    string                      `json:"t,omitempty" validate:"max=6"`
-	Z    string                      `json:"z,omitempty" text:"strip"`
-	E    string                      `json:"e,omitempty" validate:"oneof=red green blue"`
-	W    string                      `json:"w,omitempty" validate:"allow=words"`
-	I    int8                        `json:"i,omitempty" validate:"min=-2,max=100"`
-	J    int64                       `json:"j,omitempty" validate:"gt=0,lt=1000"`
-	U    uint16                      `json:"u,omitempty" validate:"max=300"`
-	V    uint64                      `json:"v,omitempty"`
-	F    float64                     `json:"f,omitempty" validate:"gt=0,lte=10"`
-	B    bool                        `json:"b"`
-	P    *string                     `json:"p,omitempty" validate:"max=2" text:"raw"`
-	PP   **int                       `json:"pp,omitempty" validate:"min=2"`
-	L    []string                    `json:"l,omitempty" validate:"min=1,max=3,unique,dive,min=2,max=3" text:"raw"`
-	LL   [][]int8                    `json:"ll,omitempty" validate:"max=2,dive,max=2"`
-	Pair [2]int                      `json:"pair,omitzero"`
-	M    map[string]int              `json:"m,omitempty" validate:"max=2,dive,keys,max=3,endkeys,max=5" text:"raw"`
-	K    map[int8]bool               `json:"k,omitempty"`
-	O    formInner                   `json:"o,omitempty"`
-	OO   *formInner                  `json:"oo,omitempty"`
-	MO   map[string]*formInner       `json:"mo,omitempty" text:"raw"`
-	Any  any                         `json:"any,omitempty"`
-	Raw  json.RawMessage             `json:"raw,omitempty"`
-	N    json.Number                 `json:"n,omitempty"`
-	Big  *big.Int                    `json:"big,omitempty"`
-	At   time.Time                   `json:"at,omitzero"`
-	Wait time.Duration               `json:"wait,omitempty"`
-	Blob []byte                      `json:"blob,omitempty"`
-	Def  int                         `json:"def,omitempty" default:"20" validate:"min=1,max=50"`
-	LF   []map[string][]*float64     `json:"lf,omitempty" text:"raw"`
-	_    struct{ not, decoded bool } //nolint:unused // nothing is decoded into what has no name
+	S    string                  `json:"s" validate:"required,min=1,max=4" text:"raw"`
+	T    string                  `json:"t,omitempty" validate:"max=6"`
+	Z    string                  `json:"z,omitempty" text:"strip"`
+	E    string                  `json:"e,omitempty" validate:"oneof=red green blue"`
+	W    string                  `json:"w,omitempty" validate:"allow=words"`
+	I    int8                    `json:"i,omitempty" validate:"min=-2,max=100"`
+	J    int64                   `json:"j,omitempty" validate:"gt=0,lt=1000"`
+	U    uint16                  `json:"u,omitempty" validate:"max=300"`
+	V    uint64                  `json:"v,omitempty"`
+	F    float64                 `json:"f,omitempty" validate:"gt=0,lte=10"`
+	B    bool                    `json:"b"`
+	P    *string                 `json:"p,omitempty" validate:"max=2" text:"raw"`
+	PP   **int                   `json:"pp,omitempty" validate:"min=2"`
+	L    []string                `json:"l,omitempty" validate:"min=1,max=3,unique,dive,min=2,max=3" text:"raw"`
+	LL   [][]int8                `json:"ll,omitempty" validate:"max=2,dive,max=2"`
+	Pair [2]int                  `json:"pair,omitzero"`
+	M    map[string]int          `json:"m,omitempty" validate:"max=2,dive,keys,max=3,endkeys,max=5" text:"raw"`
+	K    map[int8]bool           `json:"k,omitempty"`
+	O    formInner               `json:"o" validate:"omitempty"`
+	OO   *formInner              `json:"oo,omitempty"`
+	MO   map[string]*formInner   `json:"mo,omitempty" text:"raw"`
+	Any  any                     `json:"any,omitempty"`
+	Raw  json.RawMessage         `json:"raw,omitempty"`
+	N    json.Number             `json:"n,omitempty"`
+	Big  *big.Int                `json:"big,omitempty"`
+	At   time.Time               `json:"at,omitzero"`
+	Wait time.Duration           `json:"wait,omitempty"`
+	Blob []byte                  `json:"blob,omitempty"`
+	Def  int                     `json:"def,omitempty" default:"20" validate:"min=1,max=50"`
+	LF   []map[string][]*float64 `json:"lf,omitempty" text:"raw"`
 }
 
 // bare is forms without rules, as the decoder of JSON alone takes it. Numbers of any size
@@ -84,7 +83,7 @@ type bare struct {
 	Pair [2]int                  `json:"pair,omitzero"`
 	M    map[string]int          `json:"m,omitempty"`
 	K    map[int8]bool           `json:"k,omitempty"`
-	O    formInner               `json:"o,omitempty"`
+	O    formInner               `json:"o"`
 	OO   *formInner              `json:"oo,omitempty"`
 	MO   map[string]*formInner   `json:"mo,omitempty"`
 	Any  any                     `json:"any,omitempty"`

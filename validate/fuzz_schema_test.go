@@ -106,8 +106,12 @@ func FuzzSchema(f *testing.F) {
 		{`{"type":"object","patternProperties":{"^x":{"multipleOf":2}},"propertyNames":{"maxLength":2}}`, `{"x1":4}`},
 		{`{"type":"object"}`, "{\"a\":\"\xff\"}"},
 		{`{"type":"array"}`, `[1]`},
-		{`{`, ``}, {`true`, `{}`}, {`{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}`, `{}`},
-		{"\x01", "\x01"}, {"\x01\x05\x00\x01\x02", "\x01\x01\x03"}, {"\x01\x01\x02\x01\x01\x01", `{"a":1}`},
+		{`{`, ``},
+		{`true`, `{}`},
+		{`{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}`, `{}`},
+		{"\x01", "\x01"},
+		{"\x01\x05\x00\x01\x02", "\x01\x01\x03"},
+		{"\x01\x01\x02\x01\x01\x01", `{"a":1}`},
 	} {
 		f.Add([]byte(seed[0]), []byte(seed[1]))
 	}

@@ -54,7 +54,7 @@ var errTwice = errors.New("a name is given twice")
 func namedOnce(dec *json.Decoder) error {
 	token, err := dec.Token()
 	if err != nil {
-		return err //nolint:wrapcheck // that there is one is all that is asked
+		return err
 	}
 	switch token {
 	case json.Delim('['):
@@ -68,7 +68,7 @@ func namedOnce(dec *json.Decoder) error {
 		for dec.More() {
 			name, err := dec.Token()
 			if err != nil {
-				return err //nolint:wrapcheck // the same
+				return err
 			}
 			text, is := name.(string)
 			if !is || names[text] {
@@ -83,7 +83,7 @@ func namedOnce(dec *json.Decoder) error {
 		return nil
 	}
 	_, err = dec.Token() // what closes it
-	return err           //nolint:wrapcheck // the same
+	return err
 }
 
 // instanceOf is a text as a JSON Schema library takes it, with whole numbers exact as far
@@ -92,7 +92,7 @@ func instanceOf(raw []byte) (v any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&v); err != nil {
-		return nil, err //nolint:wrapcheck // that there is one is all that is asked
+		return nil, err
 	}
 	return exactNumbers(v), nil
 }

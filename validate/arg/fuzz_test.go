@@ -111,11 +111,11 @@ func FuzzPath(f *testing.F) {
 // something is told of what is there.
 func leadsOut(t *testing.T, p arg.Path[Tree], dir, s string) {
 	t.Helper()
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(s)))
+	leads, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(s)))
 	if err != nil {
 		return
 	}
-	within, err := filepath.Rel(dir, real)
+	within, err := filepath.Rel(dir, leads)
 	if err == nil && filepath.IsLocal(within) {
 		return
 	}
@@ -124,7 +124,7 @@ func leadsOut(t *testing.T, p arg.Path[Tree], dir, s string) {
 	_, described := p.Stat()
 	_, opened := p.Open()
 	if read == nil || listed == nil || described == nil || opened == nil {
-		t.Errorf("%q leads to %s: read %v, listed %v, described %v, opened %v", s, real, read, listed, described, opened)
+		t.Errorf("%q leads to %s: read %v, listed %v, described %v, opened %v", s, leads, read, listed, described, opened)
 	}
 }
 
