@@ -11,6 +11,9 @@ TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
+# Flags of make faults, for example FAULTFLAGS='-runs 3 -run null'.
+FAULTFLAGS ?=
+
 # The data that nobody on this project wrote, for tests to read. Tests that want it say so when it is missing.
 ifdef SAFEMCP_CORPORA
 export SAFEMCP_CORPORA
@@ -62,7 +65,11 @@ conformance: ## the official conformance suite and real clients; needs npm
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@{ grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . || true; } | sed -E 's#/[^/]*:func # #' | sort -u | \
-	while read -r dir target; do echo "$$target in $$dir"; ( cd $$dir; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . </dev/null ); done
+	while read -r dir target; do echo "$$target in $$dir"; ( cd $$dir; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s . </dev/null ); done
+
+.PHONY: faults
+faults: ## plant each known fault in a copy of the tree, and time the fuzz target that finds it
+	@go run ./internal/faults $(FAULTFLAGS)
 
 .PHONY: bench
 bench: ## measure this library beside the SDK on its own

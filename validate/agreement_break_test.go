@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -434,5 +435,9 @@ func readDoc(v any) any {
 		}
 		return out
 	}
-	return numbers(v)
+	read, err := numbers(v)
+	if err != nil { // out of range, which document.go refuses by itself
+		return math.Inf(1)
+	}
+	return read
 }

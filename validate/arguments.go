@@ -213,8 +213,11 @@ func notAnObject() *Error {
 
 // wholeError says what is wrong with a text that does not decode into any.
 func wholeError(raw []byte) *Error {
-	f := FieldError{Rule: "syntax", Message: "The arguments are not valid JSON in UTF-8."}
-	if wellFormed(raw) {
+	f := FieldError{Rule: "type", Message: "There is something in the arguments that cannot be read, such as a number out of range."}
+	switch {
+	case !wellFormed(raw):
+		f = FieldError{Rule: "syntax", Message: "The arguments are not valid JSON in UTF-8."}
+	case !strictly(raw):
 		f = FieldError{Rule: "duplicate", Message: "A name is given twice in one object: give each once."}
 	}
 	return &Error{Fields: []FieldError{f}}

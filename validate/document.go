@@ -80,29 +80,39 @@ func exactly(raw []byte) (any, error) {
 	return v, nil
 }
 
+// errRange is a number that no float64 holds: the validator takes an infinity for zero.
+var errRange = errors.New("a number is out of range")
+
 // numbers makes numbers of what exactly left as written, for the validator, which takes
 // a json.Number for a string: whole ones as such as far as 64 bits go.
-func numbers(v any) any {
+func numbers(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case json.Number:
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
-			return n
+			return n, nil
 		}
 		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
-			return n
+			return n, nil
 		}
-		n, _ := v.Float64() // out of range is an infinity, which no schema takes
-		return n
+		n, err := v.Float64()
+		if err != nil {
+			return nil, errRange
+		}
+		return n, nil
 	case []any:
 		for i := range v {
-			v[i] = numbers(v[i])
+			if v[i], err = numbers(v[i]); err != nil {
+				return nil, err
+			}
 		}
 	case map[string]any:
 		for name := range v {
-			v[name] = numbers(v[name])
+			if v[name], err = numbers(v[name]); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return v
+	return v, nil
 }
 
 // valid holds a value against a schema. The validator's words quote the value, so
@@ -136,7 +146,11 @@ func (d *document) check(raw []byte) ([]byte, *Error) {
 			return nil, wholeError(raw)
 		}
 	}
-	if v = numbers(v); valid(d.resolved, v) {
+	v, err = numbers(v)
+	switch {
+	case err != nil:
+		return nil, wholeError(raw)
+	case valid(d.resolved, v):
 		return raw, nil
 	}
 	return raw, d.diagnose(v)

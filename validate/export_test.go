@@ -34,21 +34,6 @@ func CompareDecimals(a, b string) (int, bool) {
 	return x.compare(y), okX && okY
 }
 
-// DecoderOf returns what decodes into a type that a test made at run time.
-func DecoderOf(typ reflect.Type) (func(ctx context.Context, raw string) (reflect.Value, error), error) {
-	p, err := newProgram(typ, &Options{})
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, raw string) (reflect.Value, error) {
-		v := reflect.New(typ).Elem()
-		if err := jsonv2.Unmarshal([]byte(raw), v.Addr().Interface(), p.reading); err != nil {
-			return v, p.diagnose(ctx, []byte(raw), v)
-		}
-		return v, p.check(ctx, []byte(raw), v)
-	}, nil
-}
-
 // CompileRules compiles a tag on a type, and returns what the schema says of a value, what
 // is enforced, and whether the first says all of the second.
 func CompileRules(typ reflect.Type, tag string) (schema json.RawMessage, ok func(reflect.Value) bool, exact bool, err error) {
@@ -93,22 +78,6 @@ func WholeNumber(text string) (string, bool) { return wholeNumber(text) }
 // WholeNumbers is the pattern of the numbers from low to high.
 func WholeNumbers(low, high *big.Int) string { return wholeNumbers(low, high, true) }
 
-// CompileDecode compiles a type that a test made at run time, and returns its schema and
-// what decoding says.
-func CompileDecode(typ reflect.Type) (json.RawMessage, func(raw []byte) error, error) {
-	p, err := newProgram(typ, &Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	return p.schema, func(raw []byte) error {
-		v := reflect.New(typ)
-		if err := jsonv2.Unmarshal(raw, v.Interface(), p.reading); err != nil || !object(raw) {
-			return p.diagnose(context.Background(), raw, reflect.New(typ).Elem())
-		}
-		return p.check(context.Background(), raw, v.Elem())
-	}, nil
-}
-
 // A Row is what a rule says: its keywords, whether they are all of it, and its message.
 type Row struct {
 	Keywords [][2]string
@@ -151,4 +120,32 @@ func ValidatorsRules() (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// OfType compiles a struct type that a test made at run time, and returns its schema and
+// what Decode would do, but for panics, which are the test's to see.
+func OfType(typ reflect.Type, o *Options) (json.RawMessage, func(context.Context, []byte) (reflect.Value, error), error) {
+	p, err := newProgram(typ, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.schema, func(ctx context.Context, raw []byte) (reflect.Value, error) {
+		v := reflect.New(typ).Elem()
+		if err := jsonv2.Unmarshal(raw, v.Addr().Interface(), p.reading); err != nil || !object(raw) {
+			v.SetZero()
+			return v, p.diagnose(ctx, raw, v)
+		}
+		return v, p.check(ctx, raw, v)
+	}, nil
+}
+
+// ResultOfType compiles a struct type that a test made at run time for an answer, and
+// returns its schema.
+func ResultOfType(typ reflect.Type) (json.RawMessage, error) {
+	p := &planner{output: true}
+	root, err := p.program(typ)
+	if err != nil {
+		return nil, err
+	}
+	return schemaOf(root, nil), nil
 }

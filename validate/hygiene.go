@@ -83,14 +83,22 @@ func (n *node) any(seen map[*node]bool, holds func(*node) bool) bool {
 	return n.elem.any(seen, holds)
 }
 
+// mostStrips is more than any known text needs; one that needs more is refused.
+const mostStrips = 4
+
 // hygienic does with a text what its tag says, and says whether it may stay.
 func (w *walker) hygienic(n *node, v reflect.Value) bool {
 	s := v.String()
 	found := text.Find(s)
+	// Normal form C writes a few signs as several, beside which a selector or a mark that
+	// stayed does nothing any more: so what is left is looked at again.
+	for again := 0; n.hygiene == strips && found != nil && again < mostStrips; again++ {
+		s = norm.NFC.String(text.Clean(s))
+		v.SetString(s)
+		found = text.Find(s)
+	}
 	switch {
 	case found == nil:
-	case n.hygiene == strips:
-		v.SetString(norm.NFC.String(text.Clean(s)))
 	case n.hygiene == flags:
 		w.findings.add(w.where(), found)
 	default:

@@ -218,7 +218,7 @@ func TestNamesThatAreNumbersAreSaidAsTheyAreEnforced(t *testing.T) {
 				tag = "dive,keys," + rules + ",endkeys"
 			}
 			typ := reflect.StructOf([]reflect.StructField{{Name: "M", Type: reflect.MapOf(key, reflect.TypeFor[bool]()), Tag: reflect.StructTag(fmt.Sprintf(`json:"m" validate:"%s"`, tag))}})
-			schema, decode, err := validate.CompileDecode(typ)
+			schema, decode, err := validate.OfType(typ, &validate.Options{})
 			if err != nil {
 				t.Errorf("%s of a %s: %v", rules, key, err)
 				continue
@@ -230,7 +230,7 @@ func TestNamesThatAreNumbersAreSaidAsTheyAreEnforced(t *testing.T) {
 				if err := json.Unmarshal([]byte(raw), &v); err != nil {
 					t.Fatal(err)
 				}
-				if err := decode([]byte(raw)); (err == nil) != (s.Validate(v) == nil) {
+				if _, err := decode(t.Context(), []byte(raw)); (err == nil) != (s.Validate(v) == nil) {
 					t.Fatalf("%s of a %s: %s: %v, and the schema %s: %v", rules, key, raw, err, schema, s.Validate(v))
 				}
 			}

@@ -166,7 +166,10 @@ func (r *Result[T]) completed(raw []byte) (json.RawMessage, error) {
 
 func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {
 	v, err := exactly(raw)
-	if err != nil || schema == nil || !valid(schema, numbers(v)) {
+	if err != nil || schema == nil {
+		return errOutput
+	}
+	if v, err = numbers(v); err != nil || !valid(schema, v) {
 		return errOutput
 	}
 	return nil

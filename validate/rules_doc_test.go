@@ -123,10 +123,10 @@ func keywordsShown(t *testing.T, row validate.Row) string {
 // relationOf is what the schema says of a rule about another field.
 func relationOf(t *testing.T, typ reflect.Type, rule string) string {
 	t.Helper()
-	raw, _, err := validate.CompileDecode(reflect.StructOf([]reflect.StructField{
+	raw, _, err := validate.OfType(reflect.StructOf([]reflect.StructField{
 		{Name: "F", Type: typ, Tag: reflect.StructTag(`json:"f,omitempty" validate:"omitempty,` + rule + `"`)},
 		{Name: "Other", Type: typ, Tag: `json:"other"`},
-	}))
+	}), &validate.Options{})
 	if err != nil {
 		t.Errorf("%s: %v", rule, err)
 	}

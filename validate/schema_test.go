@@ -191,44 +191,6 @@ func TestADocumentIsHeldAgainstItsSchemaAsWritten(t *testing.T) {
 	}
 }
 
-// Deep or strange JSON Schema never panics, and never lets pass what it refuses.
-func FuzzDecode(f *testing.F) {
-	a, err := validate.For[everything](everythingOptions())
-	if err != nil {
-		f.Fatal(err)
-	}
-	m, err := validate.For[modelled](nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, seed := range []string{
-		`{}`, `{"city":"Paris","count":0}`, `{"s":"a","l":["ab"],"o":{"x":2},"m":{"a":1}}`, `{"city":"Paris","count":1,"list":[{"code":"abc"}],"by_state":{"a":{"code":"abc"}}}`,
-		`{"s":"\u0061\\","l":[]}`, `{"s":null}`, `[`, "{\"s\":\"\xff\"}", `{"a":{"b":[[[]]]}}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, err := range []error{second(a.Decode(t.Context(), raw)), second(m.Decode(t.Context(), raw))} {
-			if err == nil {
-				var v map[string]any
-				if uerr := json.Unmarshal(raw, &v); uerr != nil && len(raw) > 0 {
-					t.Fatalf("%q passed though it is no object: %v", raw, uerr)
-				}
-				continue
-			}
-			var e *validate.Error
-			if !errors.As(err, &e) {
-				t.Fatalf("%q: %T %v", raw, err, err)
-			}
-			if len(e.Fields) == 0 {
-				t.Fatalf("%q: an error that names nothing", raw)
-			}
-		}
-	})
-}
-
-func second[T any](_ T, err error) error { return err }
-
 func TestResultsAreEncodedAsTheSDKDoesAndHeldAgainstTheirSchema(t *testing.T) {
 	t.Parallel()
 	type out struct {

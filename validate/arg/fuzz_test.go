@@ -9,18 +9,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/safemcp/safemcp/validate/arg"
 )
 
-// seed gives a fuzzer what is taken, what is not, and lines of the corpus.
-func seed(f *testing.F, good []string, part string) {
+// bad is not taken, by one type or another.
+var bad = []string{"", "..", "../../etc/passwd", "http://127.1/", "a\x00", "-x", "'; DROP TABLE x; --", "(a{999}){999}", "https://[::ffff:7f00:1]/"}
+
+// seed gives a fuzzer what it is told, and lines of the corpus.
+func seed(f *testing.F, all []string, part string) {
 	f.Helper()
-	for _, s := range good {
-		f.Add(s)
-	}
-	for _, s := range []string{"", "..", "../../etc/passwd", "http://127.1/", "a\x00", "-x", "'; DROP TABLE x; --", "(a{999}){999}", "https://[::ffff:7f00:1]/"} {
+	for _, s := range all {
 		f.Add(s)
 	}
 	files, _ := filepath.Glob(filepath.Join(os.Getenv("SAFEMCP_CORPORA"), "patt", part, "Intruder", "*"))
@@ -66,11 +67,22 @@ func same[T any, P interface {
 }
 
 func FuzzPath(f *testing.F) {
-	seed(f, goodPaths, "Directory Traversal")
-	top := f.TempDir()
+	seed(f, slices.Concat(goodPaths, bad), "Directory Traversal")
+	top, err := filepath.EvalSymlinks(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
 	dir := filepath.Join(top, "in")
 	put(f, filepath.Join(top, "secret"), outside)
 	put(f, filepath.Join(dir, "a"), inside)
+	for link, to := range map[string]string{"u": "..", "l": filepath.Join(top, "secret"), "d/up": "../..", "ok": "a"} {
+		if err := os.MkdirAll(filepath.Join(dir, "d"), 0o700); err != nil {
+			f.Fatal(err)
+		}
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			f.Logf("there is no link %s: %v", link, err) // not everybody may make them on Windows
+		}
+	}
 	bind(f, dir, arg.PathOptions{})
 	_, schema := decoder[arg.Path[Tree]](f)
 	f.Fuzz(func(t *testing.T, s string) {
@@ -91,11 +103,36 @@ func FuzzPath(f *testing.F) {
 		if _, err := os.Open(p.String()); err == nil {
 			t.Errorf("%q is opened by its printed form", s)
 		}
+		leadsOut(t, p, dir, s)
 	})
 }
 
+// leadsOut fails where a path leads out of the directory, as the system reads it, and
+// something is told of what is there.
+func leadsOut(t *testing.T, p arg.Path[Tree], dir, s string) {
+	t.Helper()
+	leads, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(s)))
+	if err != nil {
+		return
+	}
+	within, err := filepath.Rel(dir, leads)
+	if err == nil && filepath.IsLocal(within) {
+		return
+	}
+	_, read := p.ReadFile()
+	_, listed := p.List()
+	_, described := p.Stat()
+	_, opened := p.Open()
+	if read == nil || listed == nil || described == nil || opened == nil {
+		t.Errorf("%q leads to %s: read %v, listed %v, described %v, opened %v", s, leads, read, listed, described, opened)
+	}
+}
+
+// worldwide are the addresses of IPv6 that IANA gives to hosts.
+var worldwide = netip.MustParsePrefix("2000::/3")
+
 func FuzzURL(f *testing.F) {
-	seed(f, goodURLs, "Directory Traversal")
+	seed(f, slices.Concat(goodURLs, bad), "Directory Traversal")
 	for _, s := range []string{"https://1.1.1.1", "http://0x7f.1/", "https://a@b.com", `https://a.com\@b.com`, "https://example.com:65535", "https://[2606:4700:4700::1111%25a]/", "https://a.com/%2e%2E/%2f?%41#%7e"} {
 		f.Add(s)
 	}
@@ -119,7 +156,7 @@ func FuzzURL(f *testing.F) {
 		}
 		if ip := lenient(host); ip != nil {
 			a, err := netip.ParseAddr(host)
-			if err != nil || a.String() != host || !outsideAddress(ip) || a.Is4In6() || a.Zone() != "" {
+			if err != nil || a.String() != host || !outsideAddress(ip) || a.Is4In6() || a.Zone() != "" || a.Is6() && !worldwide.Contains(a) {
 				t.Errorf("%q leads to %s", s, host)
 			}
 		}
@@ -135,7 +172,8 @@ func FuzzURL(f *testing.F) {
 }
 
 func FuzzIdentifier(f *testing.F) {
-	seed(f, goodNames, "SQL Injection")
+	// Quotes are left for the fuzzer to find.
+	seed(f, slices.DeleteFunc(slices.Concat(goodNames, bad), func(s string) bool { return strings.ContainsAny(s, "\"`[]") }), "SQL Injection")
 	_, s1 := decoder[arg.Identifier[arg.PostgreSQL]](f)
 	_, s2 := decoder[arg.Identifier[arg.MySQL]](f)
 	_, s3 := decoder[arg.Identifier[arg.SQLite]](f)
@@ -167,7 +205,7 @@ func one[D arg.Dialect](t *testing.T, s string, schema fieldSchema, open, end ru
 }
 
 func FuzzOption(f *testing.F) {
-	seed(f, goodArguments, "Command Injection")
+	seed(f, slices.Concat(goodArguments, bad), "Command Injection")
 	self, err := os.Executable()
 	if err != nil {
 		f.Fatal(err)
@@ -190,7 +228,7 @@ func FuzzOption(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(cmd.Args, []string{self, "-n", "--", s, s}) || cmd.Path != self || s[0] == '-' {
+		if !slices.Equal(cmd.Args, []string{self, "-n", "--", s, s}) || cmd.Path != self || unicode.Is(unicode.Dash, []rune(s)[0]) {
 			t.Errorf("%q", cmd.Args)
 		}
 		// One word of a shell: nothing is outside of the quotes but escaped ones.
@@ -201,7 +239,7 @@ func FuzzOption(f *testing.F) {
 }
 
 func FuzzPattern(f *testing.F) {
-	seed(f, goodPatterns, "SQL Injection")
+	seed(f, slices.Concat(goodPatterns, bad), "SQL Injection")
 	for _, s := range []string{"(a{30}){30}", `\pL{100}`, "(?i)k{100}", "((a*)*)*", `[^a]{500}`, "(|a){20}", `\Q...\E`} {
 		f.Add(s)
 	}
@@ -220,6 +258,9 @@ func FuzzPattern(f *testing.F) {
 		}
 		if steps := arg.Steps(s); steps > arg.Counted(s) {
 			t.Errorf("%q is compiled to %d instructions, and counted as %d", s, steps, arg.Counted(s))
+		}
+		if work := p.MaxInput() * arg.Steps(s); work > 32<<20 {
+			t.Errorf("%q takes %d bytes, which is %d steps", s, p.MaxInput(), work)
 		}
 		if _, err := p.MatchString(s + "aaaa"); err != nil {
 			t.Error(err)

@@ -25,7 +25,7 @@ const maxOption = 4096
 // dashes are what begins an option, or is turned into that by a program that reads its
 // arguments in an older character set (Windows' best fit), beside what Unicode calls a
 // dash.
-const dashes = "\u2212\u207b\u208b\u02d7"
+const dashes = "\u2212\u207b\u208b\u02d7\u2053"
 
 const optionTaken = "one argument on one line that does not begin with a dash"
 
@@ -61,7 +61,7 @@ func (o *Option) UnmarshalText(sent []byte) error {
 // and backslashes there.
 func operand(s string, windows bool) bool {
 	first, _ := utf8.DecodeRuneInString(s)
-	if unicode.Is(unicode.Pd, first) || strings.ContainsRune(dashes, first) || windows && first == '/' {
+	if unicode.Is(unicode.Dash, first) || strings.ContainsRune(dashes, first) || windows && first == '/' {
 		return false
 	}
 	return !windows || !strings.ContainsAny(s, "\uff02\uff3c\u00a5\u20a9\u201c\u201d\u201e\u02ba\u2033\u0332")

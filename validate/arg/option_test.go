@@ -114,7 +114,7 @@ func TestNoOptionIsTaken(t *testing.T) {
 	t.Parallel()
 	decode, _ := decoder[arg.Option](t)
 	for _, s := range []string{
-		"", "-", "--", "-rf", "--help", "-exec=sh", "\u2010a", "\u2011a", "\u2012a", "–a", "—a", "―a", "−a", "﹘a", "﹣a", "－a", "\u00ada", "\u2e3aa", "⁻a", "₋a", "\u200b-a", "\ufeff-a",
+		"", "-", "--", "-rf", "--help", "-exec=sh", "\u2010a", "\u2011a", "\u2012a", "–a", "—a", "―a", "−a", "﹘a", "﹣a", "－a", "\u00ada", "\u2e3aa", "\u2053a", "⁻a", "₋a", "\u200b-a", "\ufeff-a",
 		"a\x00b", "a\nb", "a\rb", "a\tb", "a\x1b]0;x\x07", "a\u2028b", "a\u202eb", "a\U000e0041", "\x7f", strings.Repeat("a", 4097),
 	} {
 		if o, err := decode(s); err == nil || !o.IsZero() {

@@ -45,6 +45,12 @@ func holds(t *testing.T, s string) {
 	if utf8.RuneCountInString(clean) > utf8.RuneCountInString(s) || (utf8.ValidString(s) && len(clean) > len(s)) {
 		t.Fatalf("%+q grew to %+q", s, clean)
 	}
+	// What carries a hidden text ends with its line: the lines are never fewer.
+	for _, end := range []string{"\n", "\r"} {
+		if strings.Count(clean, end) != strings.Count(s, end) {
+			t.Fatalf("%+q became %+q, without an end of a line", s, clean)
+		}
+	}
 	for _, pair := range []string{"\u200c\u200c", "\u200d\u200d", "\u200e\u200e", "\ufe0f\ufe0f", "\ufe0f\U000e0100", "\u180b\u180b"} {
 		if strings.Contains(clean, pair) {
 			t.Fatalf("%+q became %+q, with two in a row", s, clean)
