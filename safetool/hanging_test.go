@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -52,7 +53,9 @@ func TestAnArgumentsCheckThatDoesNotReturnHoldsNobodyUp(t *testing.T) {
 					return true, nil
 				})}}
 			})
-			safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, short(), func(context.Context, *mcp.CallToolRequest, hanging) (*mcp.CallToolResult, any, error) {
+			policy := short()
+			policy.Limits.Timeout = 500 * time.Millisecond // so that it comes to the check on a slow machine, too
+			safetool.AddTool(server, &mcp.Tool{Name: "stuck"}, policy, func(context.Context, *mcp.CallToolRequest, hanging) (*mcp.CallToolResult, any, error) {
 				ran.Add(1)
 				return nil, nil, nil
 			})
