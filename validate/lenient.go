@@ -212,6 +212,11 @@ func (w *walker) lenientMap(n *node, v reflect.Value, at int) int {
 			w.fail("duplicate", "is given twice: give each name once", nil)
 			w.wrong = true
 		case err == nil && jsonv2.Unmarshal(quoted, key.Interface(), jsonv2.StringifyNumbers(true)) == nil:
+			if v.MapIndex(key.Elem()).IsValid() { // 0 and -0
+				w.fail("duplicate", "is given twice: give each name once", nil)
+				w.wrong = true
+				break
+			}
 			w.key(n.key, key.Elem())
 			v.SetMapIndex(key.Elem(), elem)
 		default:

@@ -83,7 +83,7 @@ func TestWholeNumbersAreTakenHoweverTheyAreWritten(t *testing.T) {
 		`{"b":1.28e2,"n":1.0,"y":1}`:            "b must be a whole number, from -128 to 127. There are members",
 		`{"n":1.0,"n":1.0}`:                     "n is given twice",
 		`{"k":{"1.0":1}}`:                       "k[*] has a name that must be a whole number",
-		`{"k":{"0":1,"-0":1.0}}`:                "A name is given twice",
+		`{"k":{"0":1,"-0":1.0}}`:                "k[*] is given twice",
 		`{"i":1e5000}`:                          "i must be a whole number",
 		`{"n":"5.0"}`:                           "n must be a whole number",
 		`{"n":1.0}]`:                            "not valid JSON",
