@@ -36,9 +36,10 @@ func (s Shape) Exceeded(text []byte) Bound {
 		return NoBound
 	}
 	var room [128]int
-	open := room[:0] // of each array and object, its commas so far
-	values := 0
+	open := room[:0] // of each array and object around the place, its values so far
+	t := tally{Shape: s}
 	for i := 0; i < len(text); i++ {
+		exceeded := NoBound
 		switch c := text[i]; jsonwalk.Kinds[c] {
 		case jsonwalk.Quote:
 			end := closing(text, i)
@@ -50,30 +51,36 @@ func (s Shape) Exceeded(text []byte) Bound {
 			if len(open) == s.Depth {
 				return DepthBound
 			}
-			if !empty(text, i+1) {
-				if values++; values > s.Values {
-					return ValuesBound
-				}
-				if s.Elements < 1 {
-					return ElementsBound
-				}
+			if open = append(open, 0); !empty(text, i+1) {
+				exceeded = t.next(&open[len(open)-1])
 			}
-			open = append(open, 1)
 		case jsonwalk.End:
-			if len(open) > 0 {
-				open = open[:len(open)-1]
-			}
+			open = open[:max(len(open)-1, 0)]
 		case jsonwalk.Other:
-			if c != ',' || len(open) == 0 {
-				continue
-			}
-			if values++; values > s.Values {
-				return ValuesBound
-			}
-			if open[len(open)-1]++; open[len(open)-1] > s.Elements {
-				return ElementsBound
+			if c == ',' && len(open) > 0 {
+				exceeded = t.next(&open[len(open)-1])
 			}
 		}
+		if exceeded != NoBound {
+			return exceeded
+		}
+	}
+	return NoBound
+}
+
+// A tally counts the values of a text.
+type tally struct {
+	Shape
+	values int
+}
+
+// next counts another value of an array or object, which has so many before it.
+func (t *tally) next(before *int) Bound {
+	if t.values++; t.values > t.Values {
+		return ValuesBound
+	}
+	if *before++; *before > t.Elements {
+		return ElementsBound
 	}
 	return NoBound
 }

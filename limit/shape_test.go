@@ -159,7 +159,7 @@ func counted(t testing.TB, text []byte) (shape limit.Shape) {
 	var open []int
 	var names []bool // an object, of which a name comes next
 	value := func() {
-		if n := len(open); n > 0 && !(names[n-1] && open[n-1]%2 == 1) {
+		if n := len(open); n > 0 && (!names[n-1] || open[n-1]%2 != 1) {
 			shape.Values++
 		}
 	}

@@ -53,8 +53,7 @@ func TestTextsAreHeldAgainstTheirTag(t *testing.T) {
 	} {
 		_, err := a.Decode(t.Context(), []byte(raw))
 		got := ""
-		var invalid *validate.Error
-		if errors.As(err, &invalid) {
+		if invalid, is := errors.AsType[*validate.Error](err); is {
 			got = invalid.Error()
 		} else if err != nil {
 			t.Fatal(err)
