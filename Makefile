@@ -65,7 +65,7 @@ conformance: ## the official conformance suite and real clients; needs npm
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@{ grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . || true; } | sed -E 's#/[^/]*:func # #' | sort -u | \
-	while read -r dir target; do echo "$$target in $$dir"; ( cd $$dir; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s . </dev/null ); done
+	while read -r dir target; do echo "$$target in $$dir"; ( cd $$dir; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . </dev/null ); done
 
 .PHONY: faults
 faults: ## plant each known fault in a copy of the tree, and time the fuzz target that finds it

@@ -327,7 +327,8 @@ func (d *Document) Warnings() []string { return d.d.warnings() }
 func (d *Document) Fields() []Field { return d.d.fields() }
 
 // Check holds the bytes against the schema: one JSON object in UTF-8 in which no
-// name occurs twice, with exact numbers. The error is an [*Error].
+// name occurs twice, with numbers that a float64 can hold, whole ones exactly up to 64 bits.
+// The error is an [*Error].
 func (d *Document) Check(_ context.Context, raw json.RawMessage) error {
 	if _, err := d.d.check(raw); err != nil {
 		return err

@@ -176,8 +176,8 @@ func refusal(t *testing.T, raw []byte, err, again error, known string) {
 		}
 		all += " " + f.Path + " " + f.Rule + " " + strings.Join(f.Allowed, " ") + " " + strings.Join(f.Nearest, " ")
 	}
-	for _, sent := range saidIn(raw, all) {
-		if !slices.Contains(saidIn([]byte(known), all), sent) && !strings.Contains(known, sent) {
+	for _, sent := range echoed(raw, all) {
+		if !slices.Contains(echoed([]byte(known), all), sent) && !strings.Contains(known, sent) {
 			t.Fatalf("%q: %q is said in %s", raw, sent, all)
 		}
 	}
@@ -187,9 +187,9 @@ func refusal(t *testing.T, raw []byte, err, again error, known string) {
 // letter beyond ASCII, and numbers of some length.
 var unlikely = regexp.MustCompile(`[0-9].*[a-zA-Z]|[a-zA-Z].*[0-9]|[0-9]{4}|[^\x00-\x7f]`)
 
-// saidIn are the names, texts and numbers of a document that are in a message, and that no
+// echoed are the names, texts and numbers of a document that are in a message, and that no
 // message holds by chance.
-func saidIn(doc []byte, message string) (all []string) {
+func echoed(doc []byte, message string) (all []string) {
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.UseNumber()
 	for {

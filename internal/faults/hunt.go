@@ -97,7 +97,7 @@ func (h *hunt) find(ctx context.Context, f *fault, runs int, tell func(finding, 
 		}
 		began := time.Now()
 		out, err := h.run(ctx, binary, dir, "-test.run", "^$", "-test.fuzz", "^"+f.Target+"$", "-test.fuzzcachedir", cache,
-			"-test.fuzztime", h.most.String(), "-test.fuzzminimizetime", "1s", "-test.parallel", strconv.Itoa(h.parallel))
+			"-test.fuzztime", h.most.String(), "-test.fuzzminimizetime", "1x", "-test.parallel", strconv.Itoa(h.parallel))
 		after := time.Since(began)
 		said, failed := failure(out)
 		switch {

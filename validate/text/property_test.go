@@ -71,7 +71,7 @@ func holds(t *testing.T, s string) {
 
 // telling are the characters at which the rules turn.
 var telling = []string{
-	"a", "1", "#", " ", "\n", "é", "°", "+", "[", "]", "m", "\\", "P", "(", "0", ";",
+	"a", "1", "#", " ", "\n", "\r", "é", "°", "+", "[", "]", "m", "\\", "P", "(", "0", ";",
 	"\x1b", "\a", "\x18", "\x00", "\x7f", "\u0085", "\u009b", "\u009c", "\u009d", "\u0090", "\xff", "\xc2", "\xed\xa0\x80",
 	"\u200b", "\u00ad", "\u2060", "\u3164", "\u180e", "\ufff9", "\uffff", "\u17b4",
 	"\u200c", "\u200d", "\u200e", "\u200f", "\u061c", "\u202e", "\u2066", "\u2069",
