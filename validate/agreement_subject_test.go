@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -91,6 +92,7 @@ func newAgreement(t *testing.T, name string, p *program, hints map[string]docHin
 	for _, f := range s.formats {
 		words["format"]--
 		f.in.Format = nil
+		seenFormats.Store(f.is.Name, true)
 	}
 	for _, l := range s.slots {
 		if l.counts != "" {
@@ -109,6 +111,7 @@ func newAgreement(t *testing.T, name string, p *program, hints map[string]docHin
 			s.slots = append(s.slots, l)
 		}
 	}
+	s.formats = slices.DeleteFunc(s.formats, func(f listedFormat) bool { return s.wide[f.place] })
 	slices.SortStableFunc(s.slots, func(a, b *keywordSlot) int { return cmp.Compare(a.place, b.place) })
 	return s
 }
@@ -134,6 +137,7 @@ func (s *agreement) widen(t *testing.T, n *node, l *level, place string, seen ma
 	seen[n.shape] = true
 	for i := range n.shape.fields {
 		f := &n.shape.fields[i]
+		s.wide[place] = s.wide[place] || len(f.relations) > 0
 		s.widen(t, f.node, n.shape.level(t, f), place+"."+f.name, seen)
 	}
 }
@@ -153,17 +157,21 @@ func saysExactly(t *testing.T, n *node, terms []term) bool {
 	t.Helper()
 	for _, rule := range terms {
 		if aboutOthers(rule.name) {
-			return false
+			continue // it is the struct that is more than its schema says
 		}
 		c, err := compile(rule, n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !c.exact {
+			if c.says == "" || !slices.ContainsFunc(n.says, func(s string) bool { return strings.Contains(s, c.says) }) {
+				t.Errorf("the rule %s is said neither in keywords nor in words", rule.text)
+			}
 			return false
 		}
 	}
-	return !n.own || n.typ == numberType
+	// A big.Int has a bound on its digits, far beyond the numbers that jsonschema-go reads.
+	return !n.own || n.typ == numberType || n.typ == bigIntType
 }
 
 func innerPlace(f form) string {
@@ -187,6 +195,25 @@ func (s *agreement) decode(t *testing.T, raw []byte) (reflect.Value, error) {
 // takes is what the schema says of a document, formats aside.
 func (s *agreement) takes(doc any) bool { return s.other.Validate(doc) == nil }
 
+// seenFormats are the formats that schemas have listed.
+var seenFormats sync.Map
+
+// inFormat is what the schema says with the formats that stand beside exact keywords.
+func (s *agreement) inFormat(doc any) bool {
+	if len(s.formats) == 0 {
+		return true
+	}
+	for _, f := range s.formats {
+		f.in.Format = f.is
+	}
+	defer func() {
+		for _, f := range s.formats {
+			f.in.Format = nil
+		}
+	}()
+	return s.takes(doc)
+}
+
 // judge holds a document against all, reports where they differ, and returns what
 // Decode says; listed is what the schema says.
 func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
@@ -200,6 +227,9 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 	decoded := err == nil
 	if google := valid(s.google, readDoc(doc)); google != listed {
 		s.differ(t, raw, "jsonschema-go %v, santhosh-tekuri/jsonschema %v", google, listed)
+	}
+	if listed && !s.inFormat(doc) {
+		s.differ(t, raw, "a format refuses what the pattern beside it takes")
 	}
 	if decoded != listed && (decoded || !s.loose(doc, "")) {
 		s.differ(t, raw, "Decode %v, schema %v: %v", decoded, listed, err)
@@ -221,7 +251,7 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 // otherwise says that something is wrong which is no rule of validator's: that is missing.
 func otherwiseWrong(e *Error) bool {
 	return slices.ContainsFunc(e.Fields, func(f FieldError) bool {
-		return slices.Contains([]string{"required", "type", "unknown", "enum", "allow"}, f.Rule)
+		return aboutOthers(f.Rule) || slices.Contains([]string{"required", "type", "unknown", "enum", "allow"}, f.Rule)
 	})
 }
 
