@@ -106,7 +106,7 @@ func alternation(texts []string) string {
 		return ""
 	}
 	out := strings.Join(parts, "|")
-	if len(parts) > 1 || (whole && len(out) > 1) {
+	if one := len(parts) == 1 && (len(out) == 1 || strings.IndexByte(out, ']') == len(out)-1 && out[0] == '['); len(parts) > 1 || (whole && !one) {
 		out = "(" + out + ")"
 	}
 	if whole {

@@ -68,7 +68,7 @@ func (r *textRule) compile(t term, n *node) (*compiled, error) {
 	if r.format != "" {
 		c.keywords = append([]keyword{{"format", jsonString(r.format)}}, c.keywords...)
 	}
-	if c.exact && (r.format != "" || len(expression) <= plainPattern) {
+	if c.exact && (r.format != "" || (expression != "" && len(expression) <= plainPattern)) {
 		c.says = ""
 	}
 	return c, nil

@@ -214,6 +214,9 @@ func TestRulesForTextsAreSaidAsTheyAreEnforced(t *testing.T) {
 				if !exact && !strings.Contains(string(raw), `"description"`) {
 					t.Errorf("neither keywords nor words say it: %s", raw)
 				}
+				if longest := slices.MaxFunc(append(patternsIn(t, raw), ""), func(a, b string) int { return len(a) - len(b) }); len(longest) > 60 && !strings.Contains(string(raw), `"description"`) && !strings.Contains(string(raw), `"format"`) {
+					t.Errorf("nobody reads that at a glance, and no words say it: %s", raw)
+				}
 				schema := resolved(t, raw)
 				if typ.Kind() == reflect.Pointer && schema.Validate(nil) != nil {
 					t.Fatalf("%s refuses the null that a pointer takes", raw)
