@@ -98,6 +98,8 @@ func (m *docMaker) breaks(l *keywordSlot, good any, s *santhosh.Schema, place st
 		return m.anything(), true
 	case "type null":
 		return nil, true
+	case "$ref":
+		return nil, m.IntN(4) == 0
 	case "enum", "const":
 		if m.IntN(3) == 0 {
 			return m.ofKind(&schemaView{longest: 6, largest: 3}, kindOf(good), "", depth), true

@@ -50,7 +50,7 @@ func (s *agreement) agree(t *testing.T) {
 
 // refuse makes documents that one keyword alone refuses.
 func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
-	s.room, m.lonely = 60, 8
+	s.room, s.keeping, m.lonely = 60, l.place, 8
 	tries := 40*decided + patience
 	most := tries
 	if l.why != "" {
@@ -152,10 +152,16 @@ func (s *agreement) mutate(t *testing.T) {
 	t.Helper()
 	for _, m := range s.mutants() {
 		undo := m.make()
-		found := slices.ContainsFunc(s.kept, func(v docVerdict) bool {
-			_, err := s.decode(t, v.raw)
-			return err == nil
-		})
+		seen := func(here bool) bool { // what was made for the place is the likeliest to tell
+			return slices.ContainsFunc(s.kept, func(v refusedDoc) bool {
+				if (v.place == m.place) != here {
+					return false
+				}
+				_, err := s.decode(t, v.raw)
+				return err == nil
+			})
+		}
+		found := seen(true) || seen(false)
 		undo()
 		if !found {
 			t.Errorf("%s: nothing is seen of it if %s is taken out: %s", s.name, m.what, s.schemaAt(m.place))

@@ -38,8 +38,9 @@ type agreement struct {
 	rand    *rand.Rand
 	engine  *validator.Validate
 
-	kept     []docVerdict // documents that were refused, for the mutants
+	kept     []refusedDoc // documents that were refused, for the mutants
 	room     int          // for more of them
+	keeping  string       // the place
 	failures int
 }
 
@@ -50,10 +51,10 @@ type listedFormat struct {
 	place string
 }
 
-// A docVerdict is what all agree on.
-type docVerdict struct {
-	raw      []byte
-	accepted bool
+// A refusedDoc is a document that all refuse, made for a place.
+type refusedDoc struct {
+	raw   []byte
+	place string
 }
 
 // newAgreement compiles a type and its schema.
@@ -243,7 +244,7 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 	}
 	if !decoded && s.room > 0 {
 		s.room--
-		s.kept = append(s.kept, docVerdict{raw, false})
+		s.kept = append(s.kept, refusedDoc{raw, s.keeping})
 	}
 	return decoded
 }

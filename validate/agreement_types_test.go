@@ -86,12 +86,12 @@ func agreeTypes() map[string]agreeField {
 		"kinds": {typ: reflect.TypeFor[agreeKinds](), hints: map[string]docHint{
 			".time": moment, ".time!": pickOf("2024-02-30T00:00:00Z", "2024-01-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00"),
 		}},
-		"listed":  {typ: reflect.TypeFor[agreeListed](), hints: map[string]docHint{".both!": pickOf("Bonn", "São Paulo", "Oslo")}},
+		"listed": {typ: reflect.TypeFor[agreeListed](), hints: map[string]docHint{".both!": pickOf("Bonn", "São Paulo", "Oslo")}},
 		"related": {typ: reflect.TypeFor[agreeRelated](), hints: map[string]docHint{
 			".from": pickOf(json.Number("-3"), "-2", "-1"), ".to": pickOf(json.Number("0"), "1", "2"), ".tel": pickOf("+33123456789"),
 		}},
-		"many":    {typ: reflect.TypeFor[agreeManyFields]()},
-		"map":     {typ: reflect.TypeFor[map[string]int8]()},
+		"many": {typ: reflect.TypeFor[agreeManyFields]()},
+		"map":  {typ: reflect.TypeFor[map[string]int8]()},
 	}
 }
 
@@ -113,13 +113,13 @@ func agreeOnTypes(t *testing.T) {
 // formatExamples are texts that one library takes and the other refuses, since
 // jsonschema-go asserts no format.
 var formatExamples = map[string]string{
-	"email":     "a@b@c",
-	"uri":       "/no/scheme",
+	"email":         "a@b@c",
+	"uri":           "/no/scheme",
 	"uri-reference": "%zz",
-	"uuid":      "123e4567e89b12d3a456426614174000",
-	"ipv4":      "192.0.2.256",
-	"ipv6":      "fe80::1%eth0",
-	"hostname":  "a..b",
-	"date":      "2024-02-30",
-	"date-time": "2024-01-01",
+	"uuid":          "123e4567e89b12d3a456426614174000",
+	"ipv4":          "192.0.2.256",
+	"ipv6":          "fe80::1%eth0",
+	"hostname":      "a..b",
+	"date":          "2024-02-30",
+	"date-time":     "2024-01-01",
 }
