@@ -34,6 +34,7 @@ vault: ## build the Vault that the tests run, which takes some minutes the first
 .PHONY: test
 test: vault ## vet, then every test of every module, with the race detector
 	@for m in $(MODULES); do ( cd $$m; go vet ./...; go test -race -timeout 30m $(TESTFLAGS) ./... ); done
+	@go test -timeout 30m $(TESTFLAGS) -run '^TestAgreement' ./validate # millions of documents, which one goroutine each judges
 
 .PHONY: lint
 lint: lint-code lint-systems lint-vulnerabilities ## vet, linters, compiling for Linux, macOS and Windows, known vulnerabilities

@@ -20,6 +20,8 @@ func (l *keywordSlot) redundant() string {
 		return "all of the alternatives beside it keep it"
 	case l.word == "type" && in.Not != nil && in.Not.Types == nil && in.Not.Enum == nil:
 		return "the not beside it takes no value of another type"
+	case l.word == "minLength" && *in.MinLength == 1 && in.Pattern != nil && !in.Pattern.MatchString(""):
+		return "the pattern beside it does not take the empty text"
 	case l.word == "minLength" && *in.MinLength == 4 && in.Pattern != nil && in.Pattern.String() == base64Pattern:
 		return "the empty text, which alone is shorter, does not end as it has to"
 	}

@@ -12,10 +12,8 @@ import (
 	santhosh "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// each is how often a keyword alone decides, at least: so many documents that are refused
-// and would not be without it, and so many that are taken and would not be if it were the
-// other way around.
-const decided = 1000
+// patience is after how many documents a keyword that never decided is given up.
+const patience = 4000
 
 // agree generates documents until each keyword of the schema has decided so often, holds
 // each against all, and takes out one keyword and one check after another.
@@ -52,13 +50,14 @@ func (s *agreement) agree(t *testing.T) {
 
 // refuse makes documents that one keyword alone refuses.
 func (s *agreement) refuse(t *testing.T, m *docMaker, l *keywordSlot) {
-	s.room, m.lonely = 60, 8
-	tries := 40 * decided
+	s.room, s.keeping, m.lonely = 60, l.place, 8
+	tries := 40*decided + patience
+	most := tries
 	if l.why != "" {
 		tries = 500
 	}
 	for ; tries > 0 && l.no < decided && s.failures < 50; tries-- {
-		if l.no == 0 && l.why == "" && tries < 36*decided {
+		if l.no == 0 && l.why == "" && tries < most-patience {
 			return // not once in so many
 		}
 		l.tries++
@@ -103,8 +102,9 @@ func (l *keywordSlot) keep(value any) {
 // take makes documents that are taken, and would not be if one keyword said the contrary.
 func (s *agreement) take(t *testing.T, m *docMaker, l *keywordSlot) {
 	m.lonely = 2
-	for tries := 20 * decided; tries > 0 && l.yes < decided && s.failures < 50; tries-- {
-		if l.yes == 0 && tries < 18*decided {
+	most := 20*decided + patience
+	for tries := most; tries > 0 && l.yes < decided && s.failures < 50; tries-- {
+		if l.yes == 0 && tries < most-patience {
 			return
 		}
 		doc := m.along(s.other, l.path, "", 0, func(in *santhosh.Schema, place string) any { return m.valid(in, place, 0) })
@@ -152,10 +152,16 @@ func (s *agreement) mutate(t *testing.T) {
 	t.Helper()
 	for _, m := range s.mutants() {
 		undo := m.make()
-		found := slices.ContainsFunc(s.kept, func(v docVerdict) bool {
-			_, err := s.decode(t, v.raw)
-			return err == nil
-		})
+		seen := func(here bool) bool { // what was made for the place is the likeliest to tell
+			return slices.ContainsFunc(s.kept, func(v refusedDoc) bool {
+				if (v.place == m.place) != here {
+					return false
+				}
+				_, err := s.decode(t, v.raw)
+				return err == nil
+			})
+		}
+		found := seen(true) || seen(false)
 		undo()
 		if !found {
 			t.Errorf("%s: nothing is seen of it if %s is taken out: %s", s.name, m.what, s.schemaAt(m.place))
@@ -178,7 +184,7 @@ func (s *agreement) mutants() (all []checkMutant) {
 				return func() { c.ok = was }
 			}})
 		}
-		if !n.nullable && place != "" && !strings.HasSuffix(place, "{key}") {
+		if !n.nullable && !n.own && place != "" && !strings.HasSuffix(place, "{key}") {
 			all = append(all, checkMutant{"the check of null of " + atPlace(place, ""), place, func() func() {
 				n.nullable = true
 				return func() { n.nullable = false }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -37,8 +38,9 @@ type agreement struct {
 	rand    *rand.Rand
 	engine  *validator.Validate
 
-	kept     []docVerdict // documents that were refused, for the mutants
+	kept     []refusedDoc // documents that were refused, for the mutants
 	room     int          // for more of them
+	keeping  string       // the place
 	failures int
 }
 
@@ -49,10 +51,10 @@ type listedFormat struct {
 	place string
 }
 
-// A docVerdict is what all agree on.
-type docVerdict struct {
-	raw      []byte
-	accepted bool
+// A refusedDoc is a document that all refuse, made for a place.
+type refusedDoc struct {
+	raw   []byte
+	place string
 }
 
 // newAgreement compiles a type and its schema.
@@ -91,6 +93,7 @@ func newAgreement(t *testing.T, name string, p *program, hints map[string]docHin
 	for _, f := range s.formats {
 		words["format"]--
 		f.in.Format = nil
+		seenFormats.Store(f.is.Name, true)
 	}
 	for _, l := range s.slots {
 		if l.counts != "" {
@@ -109,61 +112,9 @@ func newAgreement(t *testing.T, name string, p *program, hints map[string]docHin
 			s.slots = append(s.slots, l)
 		}
 	}
+	s.formats = slices.DeleteFunc(s.formats, func(f listedFormat) bool { return s.wide[f.place] })
 	slices.SortStableFunc(s.slots, func(a, b *keywordSlot) int { return cmp.Compare(a.place, b.place) })
 	return s
-}
-
-// widen finds the places whose schema takes more than is enforced, as the compiler of the
-// rules says it.
-func (s *agreement) widen(t *testing.T, n *node, l *level, place string, seen map[*shape]bool) {
-	t.Helper()
-	s.wide[place] = s.wide[place] || !saysExactly(t, n, l.terms)
-	below := l.dive
-	if below == nil {
-		below = &level{}
-	}
-	if n.key != nil {
-		s.widen(t, n.key, &level{terms: below.keys}, place+"{key}", seen)
-	}
-	if n.elem != nil {
-		s.widen(t, n.elem, below, place+innerPlace(n.form), seen)
-	}
-	if n.shape == nil || seen[n.shape] {
-		return
-	}
-	seen[n.shape] = true
-	for i := range n.shape.fields {
-		f := &n.shape.fields[i]
-		s.widen(t, f.node, n.shape.level(t, f), place+"."+f.name, seen)
-	}
-}
-
-// level is what the validate tag of a field says.
-func (s *shape) level(t *testing.T, f *field) *level {
-	t.Helper()
-	l, err := parseTag(s.typ.FieldByIndex(f.index).Tag.Get("validate"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// saysExactly says that the schema takes what a node takes, and no more.
-func saysExactly(t *testing.T, n *node, terms []term) bool {
-	t.Helper()
-	for _, rule := range terms {
-		if aboutOthers(rule.name) {
-			return false
-		}
-		c, err := compile(rule, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !c.exact {
-			return false
-		}
-	}
-	return !n.own || n.typ == numberType
 }
 
 func innerPlace(f form) string {
@@ -187,6 +138,25 @@ func (s *agreement) decode(t *testing.T, raw []byte) (reflect.Value, error) {
 // takes is what the schema says of a document, formats aside.
 func (s *agreement) takes(doc any) bool { return s.other.Validate(doc) == nil }
 
+// seenFormats are the formats that schemas have listed.
+var seenFormats sync.Map
+
+// inFormat is what the schema says with the formats that stand beside exact keywords.
+func (s *agreement) inFormat(doc any) bool {
+	if len(s.formats) == 0 {
+		return true
+	}
+	for _, f := range s.formats {
+		f.in.Format = f.is
+	}
+	defer func() {
+		for _, f := range s.formats {
+			f.in.Format = nil
+		}
+	}()
+	return s.takes(doc)
+}
+
 // judge holds a document against all, reports where they differ, and returns what
 // Decode says; listed is what the schema says.
 func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
@@ -201,6 +171,9 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 	if google := valid(s.google, readDoc(doc)); google != listed {
 		s.differ(t, raw, "jsonschema-go %v, santhosh-tekuri/jsonschema %v", google, listed)
 	}
+	if listed && !s.inFormat(doc) {
+		s.differ(t, raw, "a format refuses what the pattern beside it takes")
+	}
 	if decoded != listed && (decoded || !s.loose(doc, "")) {
 		s.differ(t, raw, "Decode %v, schema %v: %v", decoded, listed, err)
 	}
@@ -213,7 +186,7 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 	}
 	if !decoded && s.room > 0 {
 		s.room--
-		s.kept = append(s.kept, docVerdict{raw, false})
+		s.kept = append(s.kept, refusedDoc{raw, s.keeping})
 	}
 	return decoded
 }
@@ -221,7 +194,7 @@ func (s *agreement) judge(t *testing.T, doc any, listed bool) bool {
 // otherwise says that something is wrong which is no rule of validator's: that is missing.
 func otherwiseWrong(e *Error) bool {
 	return slices.ContainsFunc(e.Fields, func(f FieldError) bool {
-		return slices.Contains([]string{"required", "type", "unknown", "enum", "allow"}, f.Rule)
+		return aboutOthers(f.Rule) || slices.Contains([]string{"required", "type", "unknown", "enum", "allow"}, f.Rule)
 	})
 }
 
@@ -248,67 +221,6 @@ func (s *agreement) loose(doc any, place string) bool {
 		}
 	}
 	return false
-}
-
-// holds asks validator, a rule at a time, what it says of a value that was decoded from a
-// document.
-func (s *agreement) holds(t *testing.T, n *node, l *level, v reflect.Value, doc any) bool {
-	if doc == nil {
-		return true
-	}
-	v = pointed(v)
-	if l == nil {
-		l = &level{}
-	}
-	if !s.vars(v, l.terms) {
-		return false
-	}
-	below := l.dive
-	if below == nil {
-		below = &level{}
-	}
-	switch doc := doc.(type) {
-	case []any:
-		if n.elem == nil {
-			return true
-		}
-		for i, e := range doc {
-			if i >= v.Len() {
-				s.differ(t, writeDoc(s.rand, doc), "a list is decoded as one of %d elements", v.Len())
-				return true
-			}
-			if !s.holds(t, n.elem, below, v.Index(i), e) {
-				return false
-			}
-		}
-	case map[string]any:
-		for name, e := range doc {
-			if n.form == formMap {
-				key := keyOf(n.typ.Key(), []byte(name))
-				if !s.vars(key, below.keys) || !s.holds(t, n.elem, below, v.MapIndex(key), e) {
-					return false
-				}
-			}
-			if n.shape == nil {
-				continue
-			}
-			i, known := n.shape.byName[name]
-			if !known {
-				continue
-			}
-			f := &n.shape.fields[i]
-			if !s.holds(t, f.node, n.shape.level(t, f), f.peek(v), e) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (s *agreement) vars(v reflect.Value, terms []term) bool {
-	return !slices.ContainsFunc(terms, func(rule term) bool {
-		return !aboutOthers(rule.name) && s.engine.Var(v.Interface(), rule.text) != nil
-	})
 }
 
 // visible says that no text of a document holds what nobody can see: this is no part of a
