@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	santhosh "github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -212,5 +213,12 @@ func (s *agreement) mutants() (all []checkMutant) {
 		}
 	}
 	look(s.program.root, "")
+	if s.program.root.form == formObject {
+		all = append(all, checkMutant{"the refusal of members that the type does not have", "", func() func() {
+			was := s.program.reading
+			s.program.reading = jsonv2.JoinOptions(was, jsonv2.RejectUnknownMembers(false))
+			return func() { s.program.reading = was }
+		}})
+	}
 	return all
 }

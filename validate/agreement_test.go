@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -62,6 +64,23 @@ func TestFormatsThatLibrariesJudgeDifferently(t *testing.T) {
 		}
 		if !valid(resolved, text) || other.Validate(text) == nil {
 			t.Errorf("the libraries agree on %q in the format %s: another example is needed, or none", text, name)
+		}
+	}
+}
+
+// Every rule of validator is in the test of agreement, or refused, or about other fields.
+func TestAgreementIsOnEveryRule(t *testing.T) {
+	t.Parallel()
+	held := map[string]bool{}
+	for _, f := range slices.Concat(textFields(), numberFields(), manyFields()) {
+		for _, name := range strings.FieldsFunc(f.rule, func(r rune) bool { return r == ',' || r == '|' }) {
+			name, _, _ = strings.Cut(name, "=")
+			held[name] = true
+		}
+	}
+	for _, name := range ValidatorsRules() {
+		if !held[name] && understood(name) == nil && !aboutOthers(name) {
+			t.Errorf("no type of the test of agreement has the rule %s", name)
 		}
 	}
 }
