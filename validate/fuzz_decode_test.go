@@ -1,14 +1,18 @@
 package validate_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math/big"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/safemcp/safemcp/validate"
@@ -104,7 +108,6 @@ type (
 
 var (
 	isNumber     = regexp.MustCompile(`^-?[0-9]+([.eE].*)?$`)
-	isWhole      = regexp.MustCompile(`^(null|-?[0-9]+)$`)
 	errNotNumber = errors.New("no number")
 )
 
@@ -117,17 +120,53 @@ func (n *anyNumber) UnmarshalJSON(b []byte) error {
 }
 
 func (n *wholeNumber) UnmarshalJSON(b []byte) error {
-	if !isWhole.Match(b) || len(b) > 5000 {
+	if string(b) == "null" {
+		return nil
+	}
+	whole, is := integerOf(string(b))
+	if !is || len(strings.TrimPrefix(whole.String(), "-")) > 5000 {
 		return errNotNumber
 	}
-	if string(b) != "null" {
-		*n = wholeNumber(append([]byte(nil), b...))
-	}
-	if string(b) == "-0" { // which a big.Int does not tell from 0
-		*n = wholeNumber("0")
-	}
+	*n = wholeNumber(whole.String())
 	return nil
 }
+
+// integerOf reads a whole number of JSON, however it is written.
+func integerOf(raw string) (*big.Int, bool) {
+	if !isNumber.MatchString(raw) {
+		return nil, false
+	}
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(raw), "e")
+	if strings.Trim(mantissa, "-0.") == "" {
+		return new(big.Int), true
+	}
+	if n, err := strconv.Atoi(cmp.Or(exponent, "0")); err != nil || n > 10_000+len(raw) || n < -10_000-len(raw) {
+		return nil, false // too large, or a fraction
+	}
+	exact, ok := new(big.Rat).SetString(raw)
+	return exact.Num(), ok && exact.IsInt()
+}
+
+// integers reads numbers into a type of whole ones, however they are written; names of
+// members are left to the decoder.
+func integers[T int | int8 | int64 | uint16 | uint64 | time.Duration]() *jsonv2.Unmarshalers {
+	return jsonv2.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *T) error {
+		if dec.PeekKind() != '0' {
+			return errors.ErrUnsupported
+		}
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		whole, is := integerOf(string(raw))
+		if !is {
+			return errNotNumber
+		}
+		return json.Unmarshal([]byte(whole.String()), v)
+	})
+}
+
+var allIntegers = jsonv2.JoinUnmarshalers(integers[int](), integers[int8](), integers[int64](), integers[uint16](), integers[uint64](), integers[time.Duration]())
 
 func (n anyNumber) MarshalJSON() ([]byte, error)   { return n, nil }
 func (n wholeNumber) MarshalJSON() ([]byte, error) { return n, nil }
@@ -138,7 +177,7 @@ func formsOptions() *validate.Options {
 
 // reads says whether raw is what the decoder of JSON takes for bare, strictly.
 func reads(raw []byte) (v bare, ok bool) {
-	options := jsonv2.JoinOptions(jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true), jsonv1.FormatByteArrayAsArray(true))
+	options := jsonv2.JoinOptions(jsonv2.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true), jsonv1.FormatByteArrayAsArray(true), jsonv2.WithUnmarshalers(allIntegers))
 	return v, jsonv2.Unmarshal(raw, &v, options) == nil
 }
 

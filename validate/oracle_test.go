@@ -177,11 +177,14 @@ func refusal(t *testing.T, raw []byte, err, again error, known string) {
 		all += " " + f.Path + " " + f.Rule + " " + strings.Join(f.Allowed, " ") + " " + strings.Join(f.Nearest, " ")
 	}
 	for _, sent := range echoed(raw, all) {
-		if !slices.Contains(echoed([]byte(known), all), sent) && !strings.Contains(known, sent) {
+		if !slices.Contains(echoed([]byte(known), all), sent) && !strings.Contains(known, sent) && !strings.Contains(ranges, sent) {
 			t.Fatalf("%q: %q is said in %s", raw, sent, all)
 		}
 	}
 }
+
+// ranges are the ends that a message has of a type, where the schema has their neighbours.
+const ranges = "9223372036854775807 18446744073709551615"
 
 // unlikely are texts that no message holds by chance: with a digit and a letter, or with a
 // letter beyond ASCII, and numbers of some length.

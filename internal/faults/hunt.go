@@ -67,20 +67,52 @@ type finding struct {
 	said    string // by the target, its first line
 }
 
-// find builds the target with the fault planted, runs its seeds, and then fuzzes so often.
-func (h *hunt) find(ctx context.Context, f *fault, runs int, tell func(finding, error)) (err error) {
+// find looks for a fault so often, and then whether what was found is its doing.
+func (h *hunt) find(ctx context.Context, f *fault, runs int, tell func(finding, error)) error {
 	restore, err := f.plant(h.root)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, restore()) }()
-	binary := filepath.Join(h.scratch, "target.test")
+	err = errors.Join(h.fuzz(ctx, f, runs, tell), restore())
+	found := filepath.Join(h.root, f.Package, "testdata", "fuzz", f.Target)
+	if _, none := os.Stat(found); none == nil {
+		err = errors.Join(err, h.innocent(ctx, f), os.RemoveAll(found))
+	}
+	return err
+}
+
+// innocent holds that the target takes what was found where no fault is planted.
+func (h *hunt) innocent(ctx context.Context, f *fault) error {
+	binary, err := h.build(ctx, f)
+	if err != nil {
+		return err
+	}
+	if out, err := h.run(ctx, binary, filepath.Join(h.root, f.Package), "-test.run", "^"+f.Target+"$"); err != nil {
+		return fmt.Errorf("the fault %s: %s fails on what it found without the fault, too: %w\n%s", f.Name, f.Target, err, out)
+	}
+	return nil
+}
+
+func (h *hunt) build(ctx context.Context, f *fault) (binary string, err error) {
+	binary = filepath.Join(h.scratch, "target.test")
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "-fuzz", "^"+f.Target+"$", f.Package) //nolint:gosec // the list is part of the repository
 	build.Dir = h.root
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("the fault %s does not compile: %w\n%s", f.Name, err, out)
+		return "", fmt.Errorf("the target of the fault %s does not compile: %w\n%s", f.Name, err, out)
+	}
+	return binary, nil
+}
+
+// fuzz builds the target with the fault planted, runs its seeds, and then fuzzes so often.
+// What makes it fail stays in its directory of seeds.
+func (h *hunt) fuzz(ctx context.Context, f *fault, runs int, tell func(finding, error)) error {
+	binary, err := h.build(ctx, f)
+	if err != nil {
+		return err
 	}
 	dir := filepath.Join(h.root, f.Package)
+	seeds, kept := filepath.Join(dir, "testdata", "fuzz", f.Target), filepath.Join(h.scratch, "kept")
+	defer func() { _ = os.RemoveAll(kept) }()
 	if out, err := h.run(ctx, binary, dir, "-test.run", "^"+f.Target+"$"); err != nil {
 		said, failed := failure(out)
 		if !failed {
@@ -109,14 +141,32 @@ func (h *hunt) find(ctx context.Context, f *fault, runs int, tell func(finding, 
 		default:
 			tell(finding{after: after, said: said}, nil)
 		}
-		if err := os.RemoveAll(filepath.Join(dir, "testdata", "fuzz", f.Target)); err != nil { // or it is a seed of the next run
+		if err := moved(seeds, kept); err != nil { // or it is a seed of the next run
 			return fmt.Errorf("what was found: %w", err)
 		}
+	}
+	if err := moved(kept, seeds); err != nil {
+		return fmt.Errorf("what was found: %w", err)
 	}
 	if missed > 0 {
 		return fmt.Errorf("the fault %s: %w by %s in %s, %d times of %d", f.Name, errMissed, f.Target, h.most, missed, runs)
 	}
 	return nil
+}
+
+// moved moves the files of a directory, if there is one, into another.
+func moved(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.MkdirAll(to, 0o700)
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
+	}
+	return err //nolint:wrapcheck // its caller says what it is about
 }
 
 func (h *hunt) run(ctx context.Context, binary, dir string, args ...string) ([]byte, error) {
