@@ -70,7 +70,7 @@ func suits(t term, n *node) error {
 			return fmt.Errorf("the rule %s is not for texts", t.name)
 		}
 		return nil
-	case t.name == "json" && kind == reflect.Slice && n.typ.Elem().Kind() == reflect.Uint8:
+	case t.name == "json" && kind == reflect.Slice && n.typ.Elem() == byteType:
 		return nil
 	case n.own && slices.Contains(ofStringers, t.name) && has[fmt.Stringer](n.typ):
 		return nil

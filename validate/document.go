@@ -88,10 +88,14 @@ var errRange = errors.New("a number is out of range")
 func numbers(v any) (_ any, err error) {
 	switch v := v.(type) {
 	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+		text := v.String()
+		if plain, whole := wholeNumber(text); whole { // 5.0 and 5e0
+			text = plain
+		}
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return n, nil
 		}
-		if n, err := strconv.ParseUint(v.String(), 10, 64); err == nil {
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 			return n, nil
 		}
 		n, err := v.Float64()

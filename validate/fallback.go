@@ -162,10 +162,16 @@ func (n *node) fallsBackIn() bool {
 func enumerated(typ reflect.Type, own bool) (c *compiled, err error) {
 	integer := keyIsInteger(typ.Kind())
 	method, found := reflect.PointerTo(typ).MethodByName("Values")
-	if (typ.Kind() != reflect.String && !integer) || !found {
+	if !found {
 		return nil, nil
 	}
 	t := method.Type
+	if fraction := typ.Kind() == reflect.Float32 || typ.Kind() == reflect.Float64 || typ.Kind() == reflect.Bool; fraction && !own && t.NumOut() == 1 && t.Out(0) == reflect.SliceOf(typ) {
+		return nil, fmt.Errorf("the method Values of %s would not be enforced: it is for texts and whole numbers", typ)
+	}
+	if typ.Kind() != reflect.String && !integer {
+		return nil, nil
+	}
 	if own && integer && t.NumOut() == 1 && t.Out(0) != reflect.SliceOf(typ) {
 		return nil, nil // the names that it reads, perhaps: it refuses others itself
 	}

@@ -59,6 +59,16 @@ func (n *node) strips(seen map[*node]bool) bool {
 	return n.any(seen, func(n *node) bool { return n.watched && n.hygiene == strips })
 }
 
+// texts says that a text tag says something of a node.
+func (n *node) texts() bool {
+	for ; n != nil && !n.own; n = n.elem {
+		if n.typ.Kind() == reflect.String || (n.key != nil && n.key.form == formString) {
+			return true
+		}
+	}
+	return false
+}
+
 // flagged says that a text in a node has the tag text:"flag".
 func (n *node) flagged(seen map[*node]bool) bool {
 	return n.any(seen, func(n *node) bool { return n.watched && n.hygiene == flags })

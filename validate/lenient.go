@@ -52,7 +52,7 @@ func (p *program) diagnose(ctx context.Context, raw []byte, v reflect.Value) err
 
 // lenient decodes the value at an offset into v and returns the value's end.
 func (w *walker) lenient(n *node, v reflect.Value, at int) int {
-	if w.raw[at] == 'n' {
+	if w.raw[at] == 'n' && !n.readsNull(v) {
 		w.null(n)
 		return at + len("null")
 	}
@@ -268,6 +268,10 @@ func (w *walker) lenientObject(n *node, v reflect.Value, at int) int {
 // unknown says that there are members that s does not have, without saying their
 // names, which are the caller's; it says those that it has.
 func (w *walker) unknown(s *shape, miswritten []string) {
+	if len(w.errs) >= told {
+		w.more = true
+		return
+	}
 	names := make([]string, len(s.fields))
 	for i, f := range s.fields {
 		names[i] = f.name

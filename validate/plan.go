@@ -80,6 +80,7 @@ var (
 	timeType     = reflect.TypeFor[time.Time]()
 	durationType = reflect.TypeFor[time.Duration]()
 	numberType   = reflect.TypeFor[json.Number]()
+	byteType     = reflect.TypeFor[byte]()
 	bigIntType   = reflect.TypeFor[big.Int]()
 	rawTypes     = []reflect.Type{reflect.TypeFor[json.RawMessage](), reflect.TypeFor[jsontext.Value]()}
 )
@@ -145,6 +146,9 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
 		return errors.New("dive is for lists and maps")
 	}
+	if l.dive != nil && l.dive.keys != nil && n.typ.Kind() != reflect.Map {
+		return errors.New("keys is for maps")
+	}
 	pointer := n.nullable
 	if p.special(n) {
 		if err := p.describe(n, pointer); err != nil {
@@ -175,7 +179,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		}
 		n.form, n.nullable, p.open = formAny, true, true
 	case reflect.Slice:
-		if n.typ.Elem().Kind() == reflect.Uint8 && !p.writesItself(n.typ.Elem()) && !p.writesText(n.typ.Elem()) {
+		if n.typ.Elem() == byteType {
 			if l.dive != nil {
 				return errors.New("dive is for lists, and []byte is a text in base64: bound its length")
 			}

@@ -49,6 +49,7 @@ func nameKeywords(keywords []keyword, typ reflect.Type) ([]keyword, error) {
 	signs := typ.Kind() <= reflect.Int64
 	var low, high *big.Int
 	var out []keyword
+	listed := false
 	for _, k := range keywords {
 		switch b, is := bounds[k.name]; {
 		case is:
@@ -68,7 +69,8 @@ func nameKeywords(keywords []keyword, typ reflect.Type) ([]keyword, error) {
 				low = at
 			}
 		case k.name == "enum":
-			return append(out, pattern("^("+strings.Join(written(elements(k.value), signs), "|")+")$")), nil
+			listed = true // which says more than the bounds do
+			out = append([]keyword{pattern("^(" + strings.Join(written(elements(k.value), signs), "|") + ")$")}, out...)
 		case k.name == "not" && strings.HasPrefix(k.value, anEnum):
 			values := elements(strings.TrimSuffix(strings.TrimPrefix(k.value, `{"enum":`), "}"))
 			out = append(out, keyword{"not", members(pattern("^(" + strings.Join(written(values, signs), "|") + ")$"))})
@@ -76,7 +78,7 @@ func nameKeywords(keywords []keyword, typ reflect.Type) ([]keyword, error) {
 			return nil, fmt.Errorf("the keyword %s is not for names of members", k.name)
 		}
 	}
-	if low != nil && high != nil {
+	if low != nil && high != nil && !listed {
 		out = append([]keyword{pattern(wholeNumbers(low, high, signs))}, out...)
 	}
 	return out, nil

@@ -171,6 +171,9 @@ func (p *planner) field(f reflect.StructField, name, options string) (field, err
 	if out.node, err = p.plan(f.Type, l); err != nil {
 		return out, err
 	}
+	if _, there := f.Tag.Lookup("text"); there && !p.output && !out.node.texts() {
+		return out, errors.New("a text tag is for texts, and for lists and maps of them: in any, and in what reads itself, nobody looks at texts; on a struct it says nothing of the struct's fields, so put it on these")
+	}
 	if tag, there := f.Tag.Lookup("default"); there {
 		err = p.fallsBack(&out, f.Type, tag)
 	}

@@ -37,21 +37,27 @@ func parseTag(tag string) (*level, error) {
 		switch {
 		case name == "":
 			return nil, errors.New("the validate tag has an empty rule: look for a comma too many")
-		case name == "dive":
-			at.dive = &level{}
-			at = at.dive
+		case name == "keys" && (at == root || keys):
+			return nil, errors.New("keys stands behind dive, and is closed by endkeys: dive,keys,max=20,endkeys")
 		case name == "keys":
 			keys = true
+		case name == "endkeys" && !keys:
+			return nil, errors.New("endkeys closes keys, which is not there")
 		case name == "endkeys":
 			keys = false
 		case keys:
-			if name == "allow" || name == "rule" {
+			if notOfKeys[name] {
 				return nil, fmt.Errorf("%s cannot stand between keys and endkeys", name)
 			}
 			if err := understood(text); err != nil {
 				return nil, err
 			}
 			at.keys = append(at.keys, term{name, unescape(param), text})
+		case name == "dive":
+			at.dive = &level{}
+			at = at.dive
+		case at != root && notOfElements[name]:
+			return nil, fmt.Errorf("%s says nothing of an element, which is there: where an empty text or a zero is no value min=1 says so, where null is none a type without pointer, and where an empty text is one a rule such as email|len=0", name)
 		case name == "required":
 			at.required = true
 		case name == "omitempty" || name == "omitnil" || name == "omitzero":
@@ -73,6 +79,13 @@ func parseTag(tag string) (*level, error) {
 	}
 	return root, nil
 }
+
+// notOfKeys cannot be said of the keys of a map.
+var notOfKeys = map[string]bool{"allow": true, "rule": true, "required": true, "omitempty": true, "omitnil": true, "omitzero": true, "dive": true}
+
+// notOfElements mean in validator that an element is not zero, or held against no rule where
+// it is; here they are about members alone.
+var notOfElements = map[string]bool{"required": true, "omitempty": true, "omitnil": true, "omitzero": true}
 
 // named takes in a rule that names something in Options.
 func (l *level) named(rule, name string) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // compileUnique is the check that no two elements of a list, or values of a map, are
@@ -23,9 +24,9 @@ func compileUnique(t term, n *node) (*compiled, error) {
 		if !found || !f.IsExported() {
 			return nil, fmt.Errorf("the rule unique=%s: there is no such field", t.param)
 		}
-		name := t.param
-		if i := n.elem.shape.at(f.Index); n.elem.shape != nil && i >= 0 {
-			name = n.elem.shape.fields[i].name
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",") // its shape may not be known yet
+		if name == "" || name == "-" || n.elem.own {
+			name = t.param
 		}
 		c.phrase = "must have no two elements with the same " + name
 		typ, get = f.Type, func(v reflect.Value) reflect.Value {

@@ -124,7 +124,7 @@ func (w *walker) failNear(rule, phrase string, allowed, nearest []string) {
 
 // value walks over the value at an offset and returns its end.
 func (w *walker) value(n *node, v reflect.Value, at int) int {
-	if w.raw[at] == 'n' {
+	if w.raw[at] == 'n' && !n.readsNull(v) {
 		w.null(n)
 		return at + len("null")
 	}
@@ -170,6 +170,12 @@ func (w *walker) within(n *node, v reflect.Value, at int) int {
 		})
 	}
 	return jsonwalk.Skip(w.raw, at)
+}
+
+// readsNull says that a null has been read by a type that reads itself, so that what it made
+// of it is a value like any other. A pointer to one takes the null itself.
+func (n *node) readsNull(v reflect.Value) bool {
+	return n.own && n.nullable && v.Kind() != reflect.Pointer
 }
 
 func (w *walker) null(n *node) {
