@@ -23,6 +23,8 @@ func visible(s string) bool {
 			return false
 		case r == '\u200c' || r == '\u200d' || r == '\u200e' || r == '\u200f' || r == '\u061c': // it depends
 			return false
+		case r == '\u180e':
+			return !strings.Contains(s, "\u180e\u1820") && !strings.Contains(s, "\u180e\u1821")
 		case r >= 0xe0020 && r <= 0xe007f:
 			return !strings.Contains(s, "\U0001f3f4\U000e0067\U000e0062") // on a flag
 		case unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Prepended_Concatenation_Mark, r):
@@ -51,7 +53,7 @@ func holds(t *testing.T, s string) {
 			t.Fatalf("%+q became %+q, without an end of a line", s, clean)
 		}
 	}
-	for _, pair := range []string{"\u200c\u200c", "\u200d\u200d", "\u200e\u200e", "\ufe0f\ufe0f", "\ufe0f\U000e0100", "\u180b\u180b"} {
+	for _, pair := range []string{"\u200c\u200c", "\u200d\u200d", "\u200e\u200e", "\ufe0f\ufe0f", "\ufe0f\U000e0100", "\u180b\u180b", "\u180e\u180e"} {
 		if strings.Contains(clean, pair) {
 			t.Fatalf("%+q became %+q, with two in a row", s, clean)
 		}

@@ -18,18 +18,23 @@
 //     invisible operators, fillers, interlinear annotation, variation selectors that
 //     select nothing, and all else that Unicode lets a font ignore
 //     (Default_Ignorable_Code_Point), assigned or not: each has carried whole hidden
-//     texts.
+//     texts. Zero-width spaces go where they part words, too, as many write Khmer, Thai
+//     and Burmese: the words can be read without.
 //   - Format characters of hieroglyphs, musical and shorthand notation, which show
-//     nothing outside of a specialist's program; and noncharacters.
+//     nothing outside of a specialist's program; Khitan's filler and music's null
+//     notehead, which are empty; and noncharacters.
 //   - What is not UTF-8: each such byte becomes U+FFFD, as JSON decoders have it.
 //
 // # What stays
 //
 //   - A joiner or non-joiner between letters of a script in which it shapes them, such
-//     as Persian, Hindi or Sinhala, or at the end of a word of one; and the joiner
-//     between two emoji (Unicode, chapter 23.2; UAX #29, rule GB11).
+//     as Persian, Hindi or Sinhala, or at the end of a word of one; the non-joiner between
+//     a Latin word or a number and its Persian ending; and the joiner between two emoji
+//     (Unicode, chapter 23.2; UAX #29, rule GB11).
+//   - Mongolian's vowel separator before the vowel that it parts from a word.
 //   - One variation selector after a character that has such variants: an emoji, a
-//     keycap, an ideograph, a Mongolian letter, a mathematical sign.
+//     keycap, an ideograph, a Mongolian letter, a mathematical sign. Of ideographs, which
+//     have enough of them for each to be a hidden letter, 16 a text.
 //   - The flags of England, Scotland and Wales, which are made of tags (UTS #51, annex
 //     C). No other word in tags is a flag.
 //   - The marks LRM, RLM and ALM, which put punctuation and numbers into their place,
