@@ -2,6 +2,8 @@ package arg_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -39,4 +41,18 @@ func slicesOf(s string, n int) []string {
 		all[i] = s
 	}
 	return all
+}
+
+// Programs that run what their first operand names, each of which was seen to.
+func TestNoProgramThatRunsItsArgumentsIsNew(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"capsh", "choom", "dbus-run-session", "gpg-agent", "logsave", "npm", "run-parts", "ssh-agent"} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("#!/bin/true\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := arg.NewProgram(path, nil); err == nil || !strings.Contains(err.Error(), "runs what its arguments say") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
