@@ -15,6 +15,7 @@ const (
 	asText    = '\ufe0e' // VS15
 	asEmoji   = '\ufe0f' // VS16
 
+	zwsp           = '\u200b'
 	vowelSeparator = '\u180e'
 )
 
@@ -127,6 +128,15 @@ const (
 	lastForIdeographs = '\U000e011f'
 	mostForIdeographs = 16
 )
+
+// unspaced are the scripts that put no spaces between words, and the zero-width one for
+// whoever breaks lines, where they put any.
+var unspaced = []*unicode.RangeTable{unicode.Khmer, unicode.Lao, unicode.Thai, unicode.Myanmar}
+
+// parts says that a zero-width space does something between two characters.
+func parts(last, next rune) bool {
+	return last >= 0xe00 && !hidden(last) && !hidden(next) && unicode.In(last, unspaced...) && unicode.In(next, unspaced...)
+}
 
 // separates says that U+180E does something between two characters, as the vowel separator
 // that Mongolian writes before the last vowel of many words.

@@ -103,6 +103,8 @@ func (c *cleaner) judge(r rune, at, end int) (_ int, last rune) {
 		if stays && r >= 0xe0100 {
 			c.variants++
 		}
+	case r == zwsp:
+		stays = parts(c.last, c.next(end))
 	case r == vowelSeparator:
 		stays = separates(c.last, c.next(end))
 	case isMark(r):

@@ -18,8 +18,7 @@
 //     invisible operators, fillers, interlinear annotation, variation selectors that
 //     select nothing, and all else that Unicode lets a font ignore
 //     (Default_Ignorable_Code_Point), assigned or not: each has carried whole hidden
-//     texts. Zero-width spaces go where they part words, too, as many write Khmer, Thai
-//     and Burmese: the words can be read without.
+//     texts.
 //   - Format characters of hieroglyphs, musical and shorthand notation, which show
 //     nothing outside of a specialist's program; Khitan's filler and music's null
 //     notehead, which are empty; and noncharacters.
@@ -31,6 +30,8 @@
 //     as Persian, Hindi or Sinhala, or at the end of a word of one; the non-joiner between
 //     a Latin word or a number and its Persian ending; and the joiner between two emoji
 //     (Unicode, chapter 23.2; UAX #29, rule GB11).
+//   - A zero-width space between letters of Khmer, Lao, Thai or Burmese, which have no
+//     other between words.
 //   - Mongolian's vowel separator before the vowel that it parts from a word.
 //   - One variation selector after a character that has such variants: an emoji, a
 //     keycap, an ideograph, a Mongolian letter, a mathematical sign. Of ideographs, which
@@ -40,7 +41,7 @@
 //   - The marks LRM, RLM and ALM, which put punctuation and numbers into their place,
 //     on a line that has letters written from right to left; one in a place, and not
 //     between two letters, whose order it could change.
-//   - Spaces of every width, line and paragraph separators, and private use, which
+//   - Spaces of every width, that of Braille too, line and paragraph separators, and private use, which
 //     shows as a box or as an icon.
 //
 // What stays can still carry a bit at each character that it belongs to. It cannot
