@@ -23,9 +23,13 @@ type schemaNow struct {
 }
 
 // look returns the schema and whether it is another than whoever looked before has seen:
-// somebody may have been told of that one.
+// somebody may have been told of that one. Where ctx ended meanwhile it is nobody's, and says
+// of lists that were not waited for that they cannot be looked up.
 func (n *schemaNow) look(ctx context.Context) (schema json.RawMessage, changed bool) {
 	schema = n.current(ctx)
+	if ctx.Err() != nil {
+		return schema, false
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	changed = n.last != nil && !bytes.Equal(n.last, schema)

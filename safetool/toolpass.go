@@ -113,7 +113,7 @@ func (p *pass) decode(ctx context.Context, t *tool, raw json.RawMessage) (any, e
 	case errors.As(err, &invalid):
 		r := refuse("validate", "arguments", invalidArguments(t.name, invalid))
 		if invalid.Decoded && p.observes(r) {
-			return arguments, nil
+			return arguments, p.flag(ctx, flagged)
 		}
 		return nil, r
 	case errors.As(err, &source):

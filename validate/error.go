@@ -22,7 +22,8 @@ type FieldError struct {
 	Rule string
 	// Message is a sentence that says what is allowed.
 	Message string
-	// Allowed are the allowed values, at most 50, where they are a list.
+	// Allowed are the allowed values, at most 50, where they are a list; where a member is
+	// not known, the names of all that are.
 	Allowed []string
 	// Nearest are the allowed values that are nearest to what was sent, at most 3. They
 	// are meant for the caller alone: they tell others what it may have been.

@@ -119,7 +119,10 @@ func (w *walker) failNear(rule, phrase string, allowed, nearest []string) {
 		return
 	}
 	path := w.where()
-	w.errs = append(w.errs, FieldError{Path: path, Rule: rule, Message: sentence(path, phrase), Allowed: allowed, Nearest: nearest})
+	w.errs = append(w.errs, FieldError{
+		Path: path, Rule: rule, Message: sentence(path, phrase), Nearest: nearest,
+		Allowed: slices.Clone(allowed), // what a caller does with it changes nothing for others
+	})
 }
 
 // value walks over the value at an offset and returns its end.

@@ -5,18 +5,23 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
+	"sync"
 
 	"github.com/safemcp/safemcp/validate"
 )
 
 // A Pattern is a regular expression of RE2 (package regexp), which is matched in time
 // that grows with the text and not faster: there is no backtracking. Its length, its
-// repetitions and what it is compiled to are bounded before it is compiled.
+// repetitions and what it is compiled to are bounded before it is compiled, which is when
+// it is first used.
 type Pattern struct{ compiled *compiledPattern }
 
+// A compiledPattern is one as far as it has been used: a list of patterns, of which most
+// may be too many, takes no more memory than its text before somebody searches with it.
 type compiledPattern struct {
-	re   *regexp.Regexp
-	size int
+	source string
+	size   int
+	re     func() (*regexp.Regexp, error) // compiles it, once
 }
 
 const (
@@ -63,11 +68,13 @@ func (p *Pattern) UnmarshalText(sent []byte) error {
 	if size.steps > maxSteps || size.ranges > maxRanges {
 		return errSteps
 	}
-	re, err := regexp.Compile(s)
-	if err != nil {
-		return errPattern
-	}
-	p.compiled = &compiledPattern{re, size.steps}
+	p.compiled = &compiledPattern{s, size.steps, sync.OnceValues(func() (*regexp.Regexp, error) {
+		re, err := regexp.Compile(s)
+		if err != nil { // it was parsed when it was read
+			return nil, errPattern
+		}
+		return re, nil
+	})}
 	return nil
 }
 
@@ -100,7 +107,7 @@ func (p Pattern) Regexp() (*regexp.Regexp, error) {
 	if p.compiled == nil {
 		return nil, ErrUnset
 	}
-	return p.compiled.re, nil
+	return p.compiled.re()
 }
 
 // MaxInput returns how many bytes of text the methods of p take, which are fewer for a
@@ -118,37 +125,32 @@ var ErrLongInput = errors.New("the text is too long for this pattern: search it 
 // MatchString says that the pattern matches somewhere in s, which has at most MaxInput
 // bytes.
 func (p Pattern) MatchString(s string) (bool, error) {
-	if err := p.takes(len(s)); err != nil {
-		return false, err
-	}
-	return p.compiled.re.MatchString(s), nil
+	re, err := p.takes(len(s))
+	return err == nil && re.MatchString(s), err
 }
 
 // Match is [Pattern.MatchString] of bytes.
 func (p Pattern) Match(b []byte) (bool, error) {
-	if err := p.takes(len(b)); err != nil {
-		return false, err
-	}
-	return p.compiled.re.Match(b), nil
+	re, err := p.takes(len(b))
+	return err == nil && re.Match(b), err
 }
 
 // FindStringIndex returns where the first match in s begins and ends, nil where there is
 // none.
 func (p Pattern) FindStringIndex(s string) ([]int, error) {
-	if err := p.takes(len(s)); err != nil {
+	re, err := p.takes(len(s))
+	if err != nil {
 		return nil, err
 	}
-	return p.compiled.re.FindStringIndex(s), nil
+	return re.FindStringIndex(s), nil
 }
 
-func (p Pattern) takes(n int) error {
-	switch {
-	case p.compiled == nil:
-		return ErrUnset
-	case n > p.MaxInput():
-		return ErrLongInput
+// takes returns the compiled pattern, for a text of n bytes.
+func (p Pattern) takes(n int) (*regexp.Regexp, error) {
+	if p.compiled != nil && n > p.MaxInput() {
+		return nil, ErrLongInput
 	}
-	return nil
+	return p.Regexp()
 }
 
 // IsZero says that the argument was not given.
@@ -159,7 +161,7 @@ func (p Pattern) String() string {
 	if p.compiled == nil {
 		return "(unset)"
 	}
-	return p.compiled.re.String()
+	return p.compiled.source
 }
 
 // MarshalText returns the pattern, for an answer that holds it.
@@ -167,5 +169,5 @@ func (p Pattern) MarshalText() ([]byte, error) {
 	if p.compiled == nil {
 		return nil, nil
 	}
-	return []byte(p.compiled.re.String()), nil
+	return []byte(p.compiled.source), nil
 }

@@ -49,6 +49,11 @@ var runners = []string{
 	"bwrap", "docker", "kubectl", "nerdctl", "podman", "proot", "screen", "tmux",
 	"cpulimit", "fakeroot", "faketime", "firejail", "linux32", "linux64", "ltrace", "numactl", "perf", "prlimit", "rlwrap", "setarch", "unbuffer", "valgrind", "xvfb-run",
 	"chroot", "chrt", "doas", "env", "eval", "exec", "expect", "flock", "ionice", "nice", "nohup", "nsenter", "parallel", "pkexec", "runuser", "script",
+	"aa-exec", "abduco", "capsh", "catatonit", "cgexec", "choom", "chpst", "coresched", "crictl", "crun", "ctr", "dbus-launch", "dbus-run-session", "dtach", "dumb-init",
+	"eatmydata", "entr", "envdir", "gosu", "gpg-agent", "hyperfine", "logsave", "pipesz", "proxychains", "rr", "run-parts", "runc", "runcon", "sem", "setuidgid", "sg",
+	"softlimit", "ssh-agent", "sshpass", "su-exec", "systemd-cat", "systemd-inhibit", "systemd-nspawn", "tini", "torsocks", "uclampset",
+	"ant", "cmake", "corepack", "go", "gradle", "ipython", "jrunscript", "jshell", "julia", "just", "mvn", "ninja", "npm", "octave", "pipx", "pnpm", "pypy", "r", "rake",
+	"uv", "uvx", "wish", "yarn",
 	"setpriv", "setsid", "ssh", "start-stop-daemon", "stdbuf", "strace", "su", "sudo", "systemd-run", "taskset", "time", "timeout", "unshare", "watch", "xargs",
 }
 

@@ -55,8 +55,9 @@ func Find(s string) []Finding {
 		found = append(found, Finding{kindOf(s[d.at:]), d.at})
 	}
 	if c.marked {
+		place := c.original()
 		for idle := range idleMarks(c.result()) {
-			found = append(found, Finding{Direction, c.original(idle)})
+			found = append(found, Finding{Direction, place(idle)})
 		}
 	}
 	if end := norm.NFC.QuickSpanString(s); end < len(s) && !norm.NFC.IsNormalString(s) {

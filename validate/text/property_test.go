@@ -23,6 +23,10 @@ func visible(s string) bool {
 			return false
 		case r == '\u200c' || r == '\u200d' || r == '\u200e' || r == '\u200f' || r == '\u061c': // it depends
 			return false
+		case r == '\u200b':
+			return !strings.ContainsAny(s, "កន") // of Khmer
+		case r == '\u180e':
+			return !strings.Contains(s, "\u180e\u1820") && !strings.Contains(s, "\u180e\u1821")
 		case r >= 0xe0020 && r <= 0xe007f:
 			return !strings.Contains(s, "\U0001f3f4\U000e0067\U000e0062") // on a flag
 		case unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Prepended_Concatenation_Mark, r):
@@ -51,7 +55,7 @@ func holds(t *testing.T, s string) {
 			t.Fatalf("%+q became %+q, without an end of a line", s, clean)
 		}
 	}
-	for _, pair := range []string{"\u200c\u200c", "\u200d\u200d", "\u200e\u200e", "\ufe0f\ufe0f", "\ufe0f\U000e0100", "\u180b\u180b"} {
+	for _, pair := range []string{"\u200c\u200c", "\u200d\u200d", "\u200e\u200e", "\ufe0f\ufe0f", "\ufe0f\U000e0100", "\u180b\u180b", "\u180e\u180e", "\u200b\u200b"} {
 		if strings.Contains(clean, pair) {
 			t.Fatalf("%+q became %+q, with two in a row", s, clean)
 		}
@@ -73,7 +77,7 @@ func holds(t *testing.T, s string) {
 var telling = []string{
 	"a", "1", "#", " ", "\n", "\r", "é", "°", "+", "[", "]", "m", "\\", "P", "(", "0", ";",
 	"\x1b", "\a", "\x18", "\x00", "\x7f", "\u0085", "\u009b", "\u009c", "\u009d", "\u0090", "\xff", "\xc2", "\xed\xa0\x80",
-	"\u200b", "\u00ad", "\u2060", "\u3164", "\u180e", "\ufff9", "\uffff", "\u17b4",
+	"\u200b", "ក", "\u00ad", "\u2060", "\u3164", "\u180e", "\ufff9", "\uffff", "\u17b4",
 	"\u200c", "\u200d", "\u200e", "\u200f", "\u061c", "\u202e", "\u2066", "\u2069",
 	"م", "ی", "\u064e", "א", "क", "्", "ක", "ᠠ", "\u180b", "\u180f", "\u0600",
 	"❤", "🔥", "🏽", "ℹ", "◼", "👩", "\u20e3", "\ufe0e", "\ufe0f", "\ufe00", "\ufe05", "∩", "\u845b", "か", "\U000e0100", "\U000e01ef", "\U00013091", "\U00013430",

@@ -14,12 +14,16 @@ const (
 	keycap    = '\u20e3'
 	asText    = '\ufe0e' // VS15
 	asEmoji   = '\ufe0f' // VS16
+
+	zwsp           = '\u200b'
+	vowelSeparator = '\u180e'
 )
 
 // hidden are the characters that show nothing by themselves: controls, format
 // characters other than those that draw a sign around numbers (Unicode's
 // Prepended_Concatenation_Mark), everything that a font may ignore, assigned or not,
-// and noncharacters. It is asked of every character beyond ASCII, so it is no search
+// noncharacters, and two that Unicode counts to those with a form, which is an empty one:
+// Khitan's filler and music's null notehead. It is asked of every character beyond ASCII, so it is no search
 // in Unicode's tables; a test holds it against them.
 func hidden(r rune) bool {
 	switch {
@@ -34,7 +38,7 @@ func hidden(r rune) bool {
 	case r < 0x10000:
 		return r <= 0xfdef || (r >= 0xfe00 && r <= 0xfe0f) || r == 0xfeff || r == 0xffa0 || (r >= 0xfff0 && r <= 0xfffb) || r >= 0xfffe
 	}
-	return r&0xfffe == 0xfffe ||
+	return r&0xfffe == 0xfffe || r == 0x16fe4 || r == 0x1d159 ||
 		(r >= 0x13430 && r <= 0x1343f) || // hieroglyphs
 		(r >= 0x1bca0 && r <= 0x1bca3) || // shorthand
 		(r >= 0x1d173 && r <= 0x1d17a) || // music
@@ -73,13 +77,16 @@ func joinsConjunct(r rune) bool { return !hidden(r) && unicode.In(r, conjunct...
 // joins says that a joiner or non-joiner does something between two characters:
 // between letters of a script where it shapes them; at the end of a word, where the
 // joiner keeps a cursive letter open (as Arabic writes "of the Hijra") and either
-// keeps a half form (after the sign that takes a vowel away); or, the joiner, between
-// two emoji. The letter before it is asked for first: where that shapes nothing, no
+// keeps a half form (after the sign that takes a vowel away); between what Persian takes
+// from elsewhere, as PDF or 20, and its ending; or, the joiner, between two emoji. The
+// letter before it is asked for first: where that shapes nothing, no
 // joiner does.
 func joins(last, joiner, next rune) bool {
 	switch {
+	case last < 0x300 && joiner == zwnj:
+		return joinsCursive(next) && (unicode.IsLetter(last) || unicode.IsDigit(last) || last == ')' || last == '»')
 	case last < 0x300:
-		return joiner == zwj && pictures(last) && pictures(next)
+		return pictures(last) && pictures(next)
 	case joinsCursive(last):
 		return joiner == zwj || joinsCursive(next)
 	case joinsConjunct(last):
@@ -100,14 +107,41 @@ func selects(last, selector, next rune) bool {
 		}
 		return pictures(last)
 	case selector >= 0xe0100:
-		return unicode.Is(unicode.Unified_Ideograph, last)
+		return selector <= lastForIdeographs && unicode.Is(unicode.Unified_Ideograph, last)
 	case selector < 0xfe00:
 		return unicode.Is(unicode.Mongolian, last)
 	case unicode.Is(unicode.Egyptian_Hieroglyphs, last):
 		return selector <= 0xfe06 // turned signs
 	}
-	return selector <= 0xfe02 && last >= utf8.RuneSelf &&
-		(unicode.In(last, unicode.Sm, unicode.Han, unicode.Myanmar, unicode.Phags_Pa, unicode.Manichaean) || strings.ContainsRune("、。！，．：；？", last))
+	switch {
+	case unicode.Is(unicode.Han, last):
+		return selector <= 0xfe02
+	case strings.ContainsRune("、。！，．：；？", last):
+		return selector <= 0xfe01
+	}
+	return selector == 0xfe00 && last >= utf8.RuneSelf && unicode.In(last, unicode.Sm, unicode.Myanmar, unicode.Phags_Pa, unicode.Manichaean)
+}
+
+// The bounds of selectors of ideographs: the last that any ideograph has (UTS #37), and how
+// many a text may hold. Of the 240 that there are, one after each ideograph would be a byte.
+const (
+	lastForIdeographs = '\U000e011f'
+	mostForIdeographs = 16
+)
+
+// unspaced are the scripts that put no spaces between words, and the zero-width one for
+// whoever breaks lines, where they put any.
+var unspaced = []*unicode.RangeTable{unicode.Khmer, unicode.Lao, unicode.Thai, unicode.Myanmar}
+
+// parts says that a zero-width space does something between two characters.
+func parts(last, next rune) bool {
+	return last >= 0xe00 && !hidden(last) && !hidden(next) && unicode.In(last, unspaced...) && unicode.In(next, unspaced...)
+}
+
+// separates says that U+180E does something between two characters, as the vowel separator
+// that Mongolian writes before the last vowel of many words.
+func separates(last, next rune) bool {
+	return (next == 0x1820 || next == 0x1821) && unicode.Is(unicode.Mongolian, last) && last != vowelSeparator
 }
 
 // flags are the flags that are made of tags: those that Unicode recommends for

@@ -47,6 +47,8 @@ type cleaner struct {
 	last   rune // the last character that stays
 	marked bool // a mark of direction stays, for now
 
+	variants int // selectors of ideographs that stay
+
 	finding bool   // what is dropped is noted
 	dropped []part // of the text
 }
@@ -97,7 +99,14 @@ func (c *cleaner) judge(r rune, at, end int) (_ int, last rune) {
 	case r == zwj || r == zwnj:
 		stays = joins(c.last, r, c.next(end))
 	case isSelector(r):
-		stays = selects(c.last, r, c.next(end))
+		stays = selects(c.last, r, c.next(end)) && (r < 0xe0100 || c.variants < mostForIdeographs)
+		if stays && r >= 0xe0100 {
+			c.variants++
+		}
+	case r == zwsp:
+		stays = parts(c.last, c.next(end))
+	case r == vowelSeparator:
+		stays = separates(c.last, c.next(end))
 	case isMark(r):
 		stays = !isMark(c.last)
 		c.marked = c.marked || stays
@@ -126,19 +135,21 @@ func (c *cleaner) drop(at, end int) {
 	}
 }
 
-// original is the place in the text of one in the result.
-func (c *cleaner) original(at int) int {
-	moved := 0 // how far the text is ahead of the result
-	for _, d := range c.dropped {
-		if d.at-moved > at {
-			break
+// original returns what finds the place in the text of one in the result. It is asked
+// for places from first to last, so that it looks at what was dropped only once.
+func (c *cleaner) original() func(at int) int {
+	next, moved := 0, 0 // what was dropped next, and how far the text is ahead of the result before it
+	return func(at int) int {
+		for next < len(c.dropped) && c.dropped[next].at-moved <= at {
+			d := c.dropped[next]
+			moved += d.end - d.at
+			if c.replaced(d) {
+				moved -= utf8.RuneLen(utf8.RuneError)
+			}
+			next++
 		}
-		moved += d.end - d.at
-		if c.replaced(d) {
-			moved -= utf8.RuneLen(utf8.RuneError)
-		}
+		return at + moved
 	}
-	return at + moved
 }
 
 // replaced says that a byte which is not UTF-8 was replaced.

@@ -20,22 +20,28 @@
 //     (Default_Ignorable_Code_Point), assigned or not: each has carried whole hidden
 //     texts.
 //   - Format characters of hieroglyphs, musical and shorthand notation, which show
-//     nothing outside of a specialist's program; and noncharacters.
+//     nothing outside of a specialist's program; Khitan's filler and music's null
+//     notehead, which are empty; and noncharacters.
 //   - What is not UTF-8: each such byte becomes U+FFFD, as JSON decoders have it.
 //
 // # What stays
 //
 //   - A joiner or non-joiner between letters of a script in which it shapes them, such
-//     as Persian, Hindi or Sinhala, or at the end of a word of one; and the joiner
-//     between two emoji (Unicode, chapter 23.2; UAX #29, rule GB11).
+//     as Persian, Hindi or Sinhala, or at the end of a word of one; the non-joiner between
+//     a Latin word or a number and its Persian ending; and the joiner between two emoji
+//     (Unicode, chapter 23.2; UAX #29, rule GB11).
+//   - A zero-width space between letters of Khmer, Lao, Thai or Burmese, which have no
+//     other between words.
+//   - Mongolian's vowel separator before the vowel that it parts from a word.
 //   - One variation selector after a character that has such variants: an emoji, a
-//     keycap, an ideograph, a Mongolian letter, a mathematical sign.
+//     keycap, an ideograph, a Mongolian letter, a mathematical sign. Of ideographs, which
+//     have enough of them for each to be a hidden letter, 16 a text.
 //   - The flags of England, Scotland and Wales, which are made of tags (UTS #51, annex
 //     C). No other word in tags is a flag.
 //   - The marks LRM, RLM and ALM, which put punctuation and numbers into their place,
 //     on a line that has letters written from right to left; one in a place, and not
 //     between two letters, whose order it could change.
-//   - Spaces of every width, line and paragraph separators, and private use, which
+//   - Spaces of every width, that of Braille too, line and paragraph separators, and private use, which
 //     shows as a box or as an icon.
 //
 // What stays can still carry a bit at each character that it belongs to. It cannot

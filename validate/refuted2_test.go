@@ -1,0 +1,50 @@
+package validate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/safemcp/safemcp/validate"
+)
+
+// What somebody does with an error changes neither what others are told nor what is listed.
+func TestAnErrorIsItsReadersOwn(t *testing.T) {
+	t.Parallel()
+	a, err := validate.For[struct {
+		Live  string `json:"live,omitempty" validate:"allow=live"`
+		Fixed string `json:"fixed,omitempty" validate:"allow=fixed"`
+		One   int    `json:"one,omitempty" validate:"oneof=1 2"`
+	}](&validate.Options{Allow: map[string]validate.Allowlist{
+		"live":  validate.AllowFunc(func(context.Context) ([]string, error) { return []string{"1", "2"}, nil }),
+		"fixed": validate.Static("1", "2"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, raw := range []string{`{"live":"x"}`, `{"fixed":"x"}`, `{"one":3}`} {
+			_, err := a.Decode(t.Context(), json.RawMessage(raw))
+			e, ok := errors.AsType[*validate.Error](err)
+			if !ok || !slices.Equal(e.Fields[0].Allowed, []string{"1", "2"}) {
+				t.Fatalf("%s: %v, allowed %q", raw, err, e.Fields[0].Allowed)
+			}
+			e.Fields[0].Allowed[0] = "0"
+		}
+	}
+	b, err := validate.For[struct {
+		Live string `json:"live,omitempty" validate:"allow=live"`
+	}](&validate.Options{Allow: map[string]validate.Allowlist{"live": validate.AllowFunc(func(context.Context) ([]string, error) { return []string{"1", "2"}, nil })}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Decode(t.Context(), json.RawMessage(`{"live":"x"}`))
+	if e, ok := errors.AsType[*validate.Error](err); ok {
+		e.Fields[0].Allowed[0] = "0"
+	}
+	if now := string(b.Current(t.Context())); now != `{"type":"object","properties":{"live":{"type":"string","enum":["1","2"]}},"additionalProperties":false}` {
+		t.Errorf("listed is %s", now)
+	}
+}
