@@ -34,6 +34,9 @@ func compile(t term, n *node) (*compiled, error) {
 	if sides := alternatives(t); len(sides) > 1 {
 		return compileEither(t, sides, n)
 	}
+	if aliases[t.name] != "" && t.text != t.name {
+		return nil, fmt.Errorf("the rule %s takes no value", t.name)
+	}
 	if t.name == "" {
 		return nil, errors.New("one of several alternatives is empty: look for a bar too many")
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ type document struct {
 	resolved *jsonschema.Resolved
 	members  map[string]*jsonschema.Resolved // each property on its own, to say which are wrong
 	defaults bool
+	divides  bool // multipleOf is in it
 }
 
 func newDocument(raw json.RawMessage, object bool) (*document, error) {
@@ -30,7 +32,7 @@ func newDocument(raw json.RawMessage, object bool) (*document, error) {
 	if err := looksOver(raw); err != nil {
 		return nil, err
 	}
-	d := &document{raw: raw, schema: new(jsonschema.Schema)}
+	d := &document{raw: raw, divides: bytes.Contains(raw, []byte(`"`+multipleOf+`"`)), schema: new(jsonschema.Schema)}
 	if err := json.Unmarshal(raw, d.schema); err != nil {
 		return nil, fmt.Errorf("it is no JSON Schema: %w", err)
 	}
@@ -99,7 +101,7 @@ func numbers(v any) (_ any, err error) {
 			return n, nil
 		}
 		n, err := v.Float64()
-		if err != nil {
+		if err != nil || (n == math.Trunc(n) && !isWhole(text)) { // a fraction that would be rounded away
 			return nil, errRange
 		}
 		return n, nil
@@ -117,6 +119,12 @@ func numbers(v any) (_ any, err error) {
 		}
 	}
 	return v, nil
+}
+
+// isWhole says that a number of JSON is a whole one.
+func isWhole(text string) bool {
+	d, ok := decimalOf(text)
+	return ok && (d.digits == "" || d.exponent >= int64(len(d.digits)))
 }
 
 // valid holds a value against a schema. The validator's words quote the value, so
@@ -152,7 +160,7 @@ func (d *document) check(raw []byte) ([]byte, *Error) {
 	}
 	v, err = numbers(v)
 	switch {
-	case err != nil:
+	case err != nil, d.divides && beyondDivision(v):
 		return nil, wholeError(raw)
 	case valid(d.resolved, v):
 		return raw, nil
@@ -288,6 +296,9 @@ func refers(s *jsonschema.Schema) bool { return s.Ref != "" || s.DynamicRef != "
 
 func (d *document) warnings() []string {
 	var out []string
+	if d.divides {
+		out = append(out, "its InputSchema says multipleOf, which is held as far as floating point is exact: whole numbers beyond 2 to the 53rd are refused, wherever they stand")
+	}
 	if !closed(d.schema) {
 		out = append(out, `it takes members that its InputSchema does not name: say "additionalProperties": false there`)
 	}

@@ -32,6 +32,7 @@ var bounds = map[string]bound{
 const (
 	maxLength        = "maxLength"
 	exclusiveMaximum = "exclusiveMaximum"
+	multipleOf       = "multipleOf"
 )
 
 var errNothing = errors.New("the rules leave no value that is allowed")

@@ -108,6 +108,9 @@ func TestRefutedWhatIsNotEnforcedIsTaken(t *testing.T) {
 	refuse("omitempty of elements", compiles[struct {
 		L []string `json:"l" validate:"max=3,dive,omitempty,email"`
 	}])
+	refuse("a value of an alias", compiles[struct {
+		S string `json:"s" validate:"iscolor=5"`
+	}])
 	refuse("the values of a number with a fraction", compiles[struct {
 		R refutedRate `json:"r"`
 	}])
@@ -257,6 +260,43 @@ func TestRefutedRulesOfKeysBesideAListAreNotSaid(t *testing.T) {
 	} {
 		if s := string(a.Schema()); !strings.Contains(s, names) {
 			t.Errorf("%s is not in %s", names, s)
+		}
+	}
+}
+
+// What an own schema says of multiples is held, or refused when it is compiled.
+func TestRefutedMultiplesAreRounded(t *testing.T) {
+	t.Parallel()
+	for _, of := range []string{"0.01", "0.1", "1e-1", "0", "-2", "1e999999999"} {
+		if _, err := validate.ForSchema(json.RawMessage(`{"type":"object","properties":{"n":{"type":"number","multipleOf":`+of+`}}}`), nil); err == nil {
+			t.Errorf("multipleOf %s is taken", of)
+		}
+	}
+	d, err := validate.ForSchema(json.RawMessage(`{"type":"object","properties":{"n":{"type":"number","multipleOf":2},"h":{"multipleOf":0.5},"i":{"type":"integer"}}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for args, right := range map[string]bool{
+		`{"n":4}`: true, `{"n":4.0}`: true, `{"n":5}`: false, `{"h":1.5}`: true, `{"h":1.25}`: false, `{"i":5e-1}`: false,
+		`{"n":9007199254740993}`: false, `{"n":9223372036854775807}`: false, `{"n":9007199254740993.0}`: false,
+		`{"i":9007199254740992.5}`: false, `{"i":0.99999999999999999999}`: false, `{"i":1.0}`: true, `{"i":1e20}`: false,
+	} {
+		if err := d.Check(t.Context(), json.RawMessage(args)); (err == nil) != right {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+	a, err := validate.For[struct {
+		N int64 `json:"n" validate:"rule=even"`
+	}](&validate.Options{Rules: map[string]validate.Rule{"even": {
+		Message: "must be even", Keywords: json.RawMessage(`{"multipleOf":2}`),
+		Check: validate.RuleFor(func(context.Context, int64) (bool, error) { return true, nil }),
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, right := range map[string]bool{"9007199254740994": true, "9007199254740993": false, "9223372036854775807": false, "-9223372036854775808": true} {
+		if _, err := a.Decode(t.Context(), json.RawMessage(`{"n":`+number+`}`)); (err == nil) != right {
+			t.Errorf("%s: %v", number, err)
 		}
 	}
 }

@@ -169,7 +169,7 @@ func (r *Result[T]) held(schema *jsonschema.Resolved, raw []byte) error {
 	if err != nil || schema == nil {
 		return errOutput
 	}
-	if v, err = numbers(v); err != nil || !valid(schema, v) {
+	if v, err = numbers(v); err != nil || (r.own != nil && r.own.divides && beyondDivision(v)) || !valid(schema, v) {
 		return errOutput
 	}
 	return nil

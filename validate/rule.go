@@ -145,7 +145,7 @@ func (p *planner) ownRule(n *node, name string) error {
 
 // ruleKeywords are those that a rule may have.
 var ruleKeywords = []string{
-	"enum", "pattern", "format", "minLength", maxLength, "minimum", "maximum", "exclusiveMinimum", exclusiveMaximum, "multipleOf",
+	"enum", "pattern", "format", "minLength", maxLength, "minimum", "maximum", "exclusiveMinimum", exclusiveMaximum, multipleOf,
 }
 
 // resolve compiles the keywords and lists them with those of the node.
@@ -187,7 +187,7 @@ func (r *ownRule) resolve(n *node) error {
 
 // holds says whether a value is right. The error says that nobody can tell.
 func (r *ownRule) holds(ctx context.Context, v reflect.Value) (bool, error) {
-	if r.keywords != nil && !valid(r.keywords, plain(v)) {
+	if r.keywords != nil && (!valid(r.keywords, plain(v)) || !divided(plain(v), r.keywords.Schema().MultipleOf)) {
 		return false, nil
 	}
 	if err := ctx.Err(); err != nil {
