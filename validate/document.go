@@ -231,11 +231,15 @@ func wrongMember(name string, s *jsonschema.Schema) FieldError {
 			facts = append(facts, word+" "+strconv.FormatFloat(*bound, 'f', -1, 64))
 		}
 	}
-	for word, bound := range map[string]*int{"characters at least": s.MinLength, "characters at most": s.MaxLength, "elements at least": s.MinItems, "elements at most": s.MaxItems} {
+	for word, bound := range map[string]*int{
+		"characters at least": s.MinLength, "characters at most": s.MaxLength, "elements at least": s.MinItems, "elements at most": s.MaxItems,
+		"members at least": s.MinProperties, "members at most": s.MaxProperties,
+	} {
 		if bound != nil {
 			facts = append(facts, fmt.Sprintf("%s %d", word, *bound))
 		}
 	}
+	facts = append(facts, insideFacts(s)...)
 	if s.Pattern != "" {
 		facts = append(facts, "pattern "+s.Pattern)
 	}
@@ -248,6 +252,23 @@ func wrongMember(name string, s *jsonschema.Schema) FieldError {
 	}
 	f.Message = sentence(name, phrase)
 	return f
+}
+
+// insideFacts are what a schema says of a number's parts, and of what is in a list or object.
+func insideFacts(s *jsonschema.Schema) (facts []string) {
+	if s.MultipleOf != nil {
+		facts = append(facts, "a multiple of "+strconv.FormatFloat(*s.MultipleOf, 'f', -1, 64))
+	}
+	if s.UniqueItems {
+		facts = append(facts, "no element twice")
+	}
+	if len(s.Required) > 0 {
+		facts = append(facts, "with the members "+strings.Join(s.Required, " and "))
+	}
+	if s.Properties != nil || s.Items != nil || s.AdditionalProperties != nil {
+		facts = append(facts, "what is in it as the schema says")
+	}
+	return facts
 }
 
 // enumOf returns the values of an enum or const in words, nil where there is none.

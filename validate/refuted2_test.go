@@ -48,3 +48,23 @@ func TestAnErrorIsItsReadersOwn(t *testing.T) {
 		t.Errorf("listed is %s", now)
 	}
 }
+
+// What an own schema says of a member is said where the member breaks it.
+func TestWhatAnOwnSchemaSaysIsTold(t *testing.T) {
+	t.Parallel()
+	d, err := validate.ForSchema(json.RawMessage(`{"type":"object","properties":{
+		"m":{"type":"number","multipleOf":5},"l":{"type":"array","uniqueItems":true},"o":{"type":"object","required":["x"],"properties":{"x":{"type":"integer"}}},"p":{"type":"object","maxProperties":1}}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, want := range map[string]string{
+		`{"m":7}`:             "m does not match the tool's input schema: a multiple of 5, type number.",
+		`{"l":[1,1]}`:         "l does not match the tool's input schema: no element twice, type array.",
+		`{"o":{"x":"s"}}`:     "o does not match the tool's input schema: type object, what is in it as the schema says, with the members x.",
+		`{"p":{"a":1,"b":1}}`: "p does not match the tool's input schema: members at most 1, type object.",
+	} {
+		if err := d.Check(t.Context(), json.RawMessage(raw)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}

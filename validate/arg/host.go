@@ -50,15 +50,19 @@ func hostKind(s string) (hostForm, string, error) {
 }
 
 // neverPublic are names that no public DNS answers: RFC 6761, 6762, 7686, 8375, 9476, what
-// ICANN keeps for private use, and what networks have used for long.
+// ICANN keeps for private use, and what networks and clusters have used for long.
 var neverPublic = []string{
 	"localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa",
-	"test", "invalid", "onion", "alt",
+	"test", "invalid", "onion", "alt", "svc", "consul", "docker",
 }
+
+// topLevel is the last label of a name in the public DNS (RFC 3696, section 2, and IDNA).
+// vault.kube-system is a name that a cluster's own search finds.
+var topLevel = regexp.MustCompile(`\.([a-z]{2,}|xn--[a-z0-9-]+)$`)
 
 // publicName says that a name may be one of the public DNS.
 func publicName(host string) bool {
-	return strings.Contains(host, ".") && !slices.ContainsFunc(neverPublic, func(last string) bool {
+	return topLevel.MatchString(host) && !slices.ContainsFunc(neverPublic, func(last string) bool {
 		return host == last || strings.HasSuffix(host, "."+last)
 	})
 }

@@ -22,6 +22,9 @@ import (
 // at either end. A dot in it is a part of the name: a qualified name is several
 // arguments, put together by [Qualified].
 //
+// A name may hold ?, :, @ or $, which a database reads as a part of it, but a library that
+// looks for placeholders in the text of a statement may not: it then counts one too many.
+//
 // It does not say that there is such an object, nor that the caller may see it: hold it
 // against an allowlist or the catalogue where that matters. A name in quotes is told
 // apart by case in PostgreSQL.

@@ -56,3 +56,21 @@ func TestNoProgramThatRunsItsArgumentsIsNew(t *testing.T) {
 		}
 	}
 }
+
+type anyHost struct{}
+
+func (anyHost) URL() arg.URLOptions { return arg.URLOptions{AnyHost: true} }
+
+// Names that only a cluster's own DNS answers are no public ones.
+func TestNamesOfAClusterAreNotPublic(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"kubernetes.default.svc": false, "vault.kube-system": false, "db.ns_1": false, "vault.service.consul": false, "a.b1": false,
+		"example.org": true, "example.xn--p1ai": true, "a-b.co.uk": true,
+	} {
+		var u arg.URL[anyHost]
+		if err := u.UnmarshalText([]byte("https://" + host + "/")); (err == nil) != want {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}

@@ -25,8 +25,8 @@ type URLOptions struct {
 	// brackets. Names of other scripts are in their xn-- form.
 	Hosts []string
 	// AnyHost takes every public address, and every name but those that are never
-	// public: single labels, and what ends in localhost, local, internal, home.arpa and
-	// the like. Hosts that the program has to reach are better named.
+	// public: single labels, what ends in localhost, local, internal, svc, home.arpa and
+	// the like, or in what is no top-level domain's form, as kube-system. Hosts that the program has to reach are better named.
 	AnyHost bool
 	// Ports are taken beside the scheme's own.
 	Ports []int

@@ -51,13 +51,16 @@ func Find(s string) []Finding {
 	c := cleaner{in: s, finding: true}
 	c.run(at)
 	var found []Finding
-	for _, d := range c.dropped {
+	for _, d := range c.dropped[:min(len(c.dropped), mostFindings)] {
 		found = append(found, Finding{kindOf(s[d.at:]), d.at})
 	}
 	if c.marked {
-		place := c.original()
+		place, marks := c.original(), 0
 		for idle := range idleMarks(c.result()) {
 			found = append(found, Finding{Direction, place(idle)})
+			if marks++; marks == mostFindings {
+				break
+			}
 		}
 	}
 	if end := norm.NFC.QuickSpanString(s); end < len(s) && !norm.NFC.IsNormalString(s) {

@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -59,5 +60,17 @@ func TestOrdinaryWordsStay(t *testing.T) {
 		if text.Find(s) == nil {
 			t.Errorf("%+q: nothing is found", s)
 		}
+	}
+}
+
+// Sixteen findings take no more memory than the text: each control had its own.
+func TestFindTakesNoMoreMemoryThanTheText(t *testing.T) {
+	s := strings.Repeat("\x7f", 1<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found := text.Find(s)
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; len(found) != 16 || grown > 4<<20 {
+		t.Errorf("%d findings, %d bytes", len(found), grown)
 	}
 }

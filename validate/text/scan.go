@@ -130,9 +130,17 @@ func (c *cleaner) next(at int) rune {
 func (c *cleaner) drop(at, end int) {
 	c.out.WriteString(c.in[c.from:at])
 	c.from = end
-	if c.finding {
-		c.dropped = append(c.dropped, part{at, end})
+	if !c.finding {
+		return
 	}
+	// What follows another is one with it once there are enough to tell, so that they take no
+	// more memory than the text.
+	d, n := part{at, end}, len(c.dropped)
+	if n > mostFindings && c.dropped[n-1].end == at && !c.replaced(c.dropped[n-1]) && !c.replaced(d) {
+		c.dropped[n-1].end = end
+		return
+	}
+	c.dropped = append(c.dropped, d)
 }
 
 // original returns what finds the place in the text of one in the result. It is asked
