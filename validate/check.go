@@ -17,6 +17,7 @@ type check struct {
 	allowed []string
 	near    []string // values of which the nearest are named
 	ok      func(reflect.Value) bool
+	bounds  bool // no long text, list or map keeps it
 }
 
 // A compiled rule also says itself in JSON Schema.

@@ -39,7 +39,8 @@
 //   - A pointer takes null, which is then held against no rule, also where the field is
 //     required: the member is there. That tells absent (omitempty), null and zero apart;
 //     where null is no value, use the type itself and no pointer.
-//   - Elements and nested structs are checked with or without dive.
+//   - Elements and nested structs are checked with or without dive. Behind it, required and
+//     omitempty are refused: an element is there, and min=1 says that it is not empty.
 //   - Rules about other fields (required_if, excluded_with, eqfield, …) go by what
 //     the text holds: 0 and "" are there, null is not. Where a field is compared
 //     with another, that one counts as the handler sees it. Their names in errors
@@ -113,6 +114,9 @@
 // A field that is not given has the value of its default tag, which the schema says, too:
 //
 //	Limit int `json:"limit" default:"20" validate:"min=1,max=100"`
+//
+// A struct that is not given is zero, and so is all that is in it, whatever its fields'
+// defaults.
 //
 // It is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
 // base64) and types that read a text. Rules about other fields take it for given. A default
