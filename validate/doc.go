@@ -107,7 +107,9 @@
 // that does not return then holds its call up.
 //
 // A number in an any is a float64, as encoding/json has it, and exact as far as that
-// goes: take an int64, a json.Number or a *big.Int where that matters. An error names at most 100 wrong values.
+// goes: take an int64, a json.Number or a *big.Int where that matters. One that no
+// float64 holds, as 1e400, is refused, as it is for a float64, which the schema does not
+// say. An error names at most 100 wrong values.
 //
 // # Defaults and enums
 //
@@ -118,7 +120,7 @@
 // A struct that is not given is zero, and so is all that is in it, whatever its fields'
 // defaults.
 //
-// It is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
+// A default is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
 // base64) and types that read a text. Rules about other fields take it for given. A default
 // that the field's own rules would refuse fails when the type is compiled, and so does one
 // that only a call could judge: where an allowlist may change, a rule is the program's own or
@@ -152,7 +154,8 @@
 // strip takes it out before the rules are held; flag lets it through and says so, to the
 // handler (Call.Flagged of package safetool) and in the audit log; raw looks at nothing.
 // What is in an any or in a type that reads itself is not looked at, nor is what an own
-// schema alone describes.
+// schema alone describes: a text tag there is refused, as on a struct, whose fields have
+// their own. No schema says what of a text is refused so.
 //
 // Lengths of strings are counted in code points, as JSON Schema does.
 package validate

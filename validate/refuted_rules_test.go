@@ -155,6 +155,20 @@ func TestRefutedUniqueNamesAFieldInGo(t *testing.T) {
 	}
 }
 
+// What is read as it is written is counted in bytes.
+func TestRefutedRawBytesAreElements(t *testing.T) {
+	t.Parallel()
+	a, err := validate.For[struct {
+		R json.RawMessage `json:"r" validate:"max=3"`
+	}](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Decode(t.Context(), json.RawMessage(`{"r":[1,2]}`)); err == nil || err.Error() != "r must have at most 3 bytes." {
+		t.Error(err)
+	}
+}
+
 type refutedTree struct {
 	Kids []refutedTree `json:"kids,omitempty" validate:"omitempty,max=5,unique=Name"`
 	Name string        `json:"name"           validate:"max=5"`
