@@ -17,6 +17,7 @@ type check struct {
 	allowed []string
 	near    []string // values of which the nearest are named
 	ok      func(reflect.Value) bool
+	bounds  bool // no long text, list or map keeps it
 }
 
 // A compiled rule also says itself in JSON Schema.
@@ -78,7 +79,11 @@ func compileComparison(t term, n *node) (*compiled, error) {
 		if n.form == formString {
 			return compileBytes(t, n)
 		}
-		return compileLength(t, n, "minItems", "maxItems", "element", reflect.Value.Len)
+		noun := "element"
+		if n.typ.Elem() == byteType && n.own { // a json.RawMessage, say
+			noun = "byte"
+		}
+		return compileLength(t, n, "minItems", "maxItems", noun, reflect.Value.Len)
 	case reflect.Map:
 		return compileLength(t, n, "minProperties", "maxProperties", "member", reflect.Value.Len)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

@@ -40,6 +40,12 @@ func refused(err error) string {
 	return ""
 }
 
+// readsNull says that a null has been read by a type that reads itself, so that what it made
+// of it is a value like any other. A pointer to one takes the null itself.
+func (n *node) readsNull(v reflect.Value) bool {
+	return n.own && n.nullable && v.Kind() != reflect.Pointer
+}
+
 // describe asks a type that reads itself what it takes, where it says so. Null is for
 // pointers, as with any other type.
 func (p *planner) describe(n *node, pointer bool) error {

@@ -39,7 +39,8 @@
 //   - A pointer takes null, which is then held against no rule, also where the field is
 //     required: the member is there. That tells absent (omitempty), null and zero apart;
 //     where null is no value, use the type itself and no pointer.
-//   - Elements and nested structs are checked with or without dive.
+//   - Elements and nested structs are checked with or without dive. Behind it, required and
+//     omitempty are refused: an element is there, and min=1 says that it is not empty.
 //   - Rules about other fields (required_if, excluded_with, eqfield, …) go by what
 //     the text holds: 0 and "" are there, null is not. Where a field is compared
 //     with another, that one counts as the handler sees it. Their names in errors
@@ -106,7 +107,9 @@
 // that does not return then holds its call up.
 //
 // A number in an any is a float64, as encoding/json has it, and exact as far as that
-// goes: take an int64, a json.Number or a *big.Int where that matters. An error names at most 100 wrong values.
+// goes: take an int64, a json.Number or a *big.Int where that matters. One that no
+// float64 holds, as 1e400, is refused, as it is for a float64, which the schema does not
+// say. An error names at most 100 wrong values.
 //
 // # Defaults and enums
 //
@@ -114,7 +117,10 @@
 //
 //	Limit int `json:"limit" default:"20" validate:"min=1,max=100"`
 //
-// It is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
+// A struct that is not given is zero, and so is all that is in it, whatever its fields'
+// defaults.
+//
+// A default is for texts, numbers, booleans, times (in RFC 3339), durations (1h30m), bytes (in
 // base64) and types that read a text. Rules about other fields take it for given. A default
 // that the field's own rules would refuse fails when the type is compiled, and so does one
 // that only a call could judge: where an allowlist may change, a rule is the program's own or
@@ -148,7 +154,8 @@
 // strip takes it out before the rules are held; flag lets it through and says so, to the
 // handler (Call.Flagged of package safetool) and in the audit log; raw looks at nothing.
 // What is in an any or in a type that reads itself is not looked at, nor is what an own
-// schema alone describes.
+// schema alone describes: a text tag there is refused, as on a struct, whose fields have
+// their own. No schema says what of a text is refused so.
 //
 // Lengths of strings are counted in code points, as JSON Schema does.
 package validate

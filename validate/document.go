@@ -342,7 +342,9 @@ func (d *document) warnings() []string {
 // to the handler. It cannot be changed and is safe for concurrent use.
 type Document struct{ d *document }
 
-// ForSchema compiles a JSON Schema (draft 2020-12 or draft-07) of the type object.
+// ForSchema compiles a JSON Schema (draft 2020-12 or draft-07) of the type object. A
+// multipleOf that floating point does not hold, as 0.01, is refused; beside any other,
+// whole numbers beyond 2 to the 53rd are.
 // The error is a sentence about the schema.
 func ForSchema(schema json.RawMessage, _ *Options) (*Document, error) {
 	d, err := newDocument(schema, true)

@@ -384,6 +384,7 @@ func (n *node) add(c *compiled) (err error) {
 	if n.own && !isExact(n.typ) { // the rule is about the value that was read, and the schema about what is sent
 		c.keywords, c.says, c.closes = nil, c.phrase, false
 	}
+	c.check.bounds = c.bounds
 	n.checks = append(n.checks, c.check)
 	if n.keywords, err = merged(n.keywords, c.keywords); err != nil {
 		return err

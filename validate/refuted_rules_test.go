@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/safemcp/safemcp/validate"
@@ -154,6 +155,20 @@ func TestRefutedUniqueNamesAFieldInGo(t *testing.T) {
 	}
 }
 
+// What is read as it is written is counted in bytes.
+func TestRefutedRawBytesAreElements(t *testing.T) {
+	t.Parallel()
+	a, err := validate.For[struct {
+		R json.RawMessage `json:"r" validate:"max=3"`
+	}](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Decode(t.Context(), json.RawMessage(`{"r":[1,2]}`)); err == nil || err.Error() != "r must have at most 3 bytes." {
+		t.Error(err)
+	}
+}
+
 type refutedTree struct {
 	Kids []refutedTree `json:"kids,omitempty" validate:"omitempty,max=5,unique=Name"`
 	Name string        `json:"name"           validate:"max=5"`
@@ -298,5 +313,75 @@ func TestRefutedMultiplesAreRounded(t *testing.T) {
 		if _, err := a.Decode(t.Context(), json.RawMessage(`{"n":`+number+`}`)); (err == nil) != right {
 			t.Errorf("%s: %v", number, err)
 		}
+	}
+}
+
+type refutedQuadratic struct {
+	Name  string         `json:"name"            validate:"alpha,max=3"`
+	Clean string         `json:"clean"           validate:"max=3"`
+	Size  string         `json:"size"            validate:"max=3|len=5"`
+	Unit  string         `json:"unit"            validate:"oneof=a bb"`
+	Ident string         `json:"ident"           validate:"uuid4"`
+	List  []string       `json:"list"            validate:"unique,max=3"`
+	Names map[string]int `json:"names"           validate:"max=3,dive,keys,alpha,max=3,endkeys"`
+	Rule  string         `json:"rule"            validate:"rule=short"`
+	Live  string         `json:"live"            validate:"allow=live"`
+	Short string         `json:"short,omitempty" validate:"alpha,max=3"`
+}
+
+var refutedCalled atomic.Int64
+
+func (refutedQuadratic) Validate(context.Context) error { refutedCalled.Add(1); return nil }
+
+// A Validate method relies on lengths, whichever rule is said to be broken.
+func TestRefutedAValidateMethodSeesWhatIsTooLong(t *testing.T) { //nolint:paralleltest // it counts calls
+	a, err := validate.For[refutedQuadratic](&validate.Options{
+		Allow: map[string]validate.Allowlist{"live": validate.AllowFunc(func(context.Context) ([]string, error) { return []string{"a"}, nil })},
+		Rules: map[string]validate.Rule{"short": {
+			Message: "must be short", Keywords: json.RawMessage(`{"maxLength":3}`),
+			Check: validate.RuleFor(func(context.Context, string) (bool, error) { return true, nil }),
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("1", 5000)
+	right := map[string]string{
+		"name": `"a"`, "clean": `"a"`, "size": `"a"`, "unit": `"a"`, "ident": `"123e4567-e89b-42d3-a456-426614174000"`,
+		"list": `["a"]`, "names": `{"a":1}`, "rule": `"a"`, "live": `"a"`,
+	}
+	for name, value := range map[string]string{
+		"":      "",
+		"name":  `"` + long + `"`,
+		"clean": `"` + long + `\u0000"`,
+		"size":  `"` + long + `"`,
+		"unit":  `"` + long + `"`,
+		"ident": `"` + long + `"`,
+		"list":  `["a","a","a","a"]`,
+		"names": `{"` + long + `":1}`,
+		"rule":  `"` + long + `"`,
+		"live":  `"` + long + `"`,
+	} {
+		var members []string
+		for member, fits := range right {
+			if member == name {
+				fits = value
+			}
+			members = append(members, `"`+member+`":`+fits)
+		}
+		refutedCalled.Store(0)
+		_, err := a.Decode(t.Context(), json.RawMessage("{"+strings.Join(members, ",")+"}"))
+		if called := refutedCalled.Load() > 0; called != (name == "") || (err == nil) != (name == "") {
+			t.Errorf("%q is too long: the method is called: %v (%.100v)", name, called, err)
+		}
+	}
+	refutedCalled.Store(0)
+	right["name"], right["unit"] = `"1"`, `"c"`
+	var members []string
+	for member, fits := range right {
+		members = append(members, `"`+member+`":`+fits)
+	}
+	if _, err := a.Decode(t.Context(), json.RawMessage("{"+strings.Join(members, ",")+"}")); err == nil || refutedCalled.Load() != 1 {
+		t.Errorf("what is wrong and not too long keeps the method from being called: %v", err)
 	}
 }

@@ -175,12 +175,6 @@ func (w *walker) within(n *node, v reflect.Value, at int) int {
 	return jsonwalk.Skip(w.raw, at)
 }
 
-// readsNull says that a null has been read by a type that reads itself, so that what it made
-// of it is a value like any other. A pointer to one takes the null itself.
-func (n *node) readsNull(v reflect.Value) bool {
-	return n.own && n.nullable && v.Kind() != reflect.Pointer
-}
-
 func (w *walker) null(n *node) {
 	if !n.nullable {
 		w.fail("type", "must be "+article(n)+", not null", nil)
@@ -192,6 +186,7 @@ func (w *walker) null(n *node) {
 // into: not where it has more elements than it may.
 func (w *walker) checks(n *node, v reflect.Value) bool {
 	if n.watched && !w.hygienic(n, v) {
+		w.lengthy(n, v)
 		return false
 	}
 	for i := range n.checks {
@@ -201,7 +196,7 @@ func (w *walker) checks(n *node, v reflect.Value) bool {
 				nearest = near(c.near, v.String(), &w.work)
 			}
 			w.failNear(c.rule, c.phrase, c.allowed, nearest)
-			w.lengthy(c.rule, v)
+			w.lengthy(n, v)
 			return false // one rule a value is enough to say
 		}
 	}
@@ -215,11 +210,13 @@ func (w *walker) checks(n *node, v reflect.Value) bool {
 func (w *walker) key(n *node, key reflect.Value) {
 	if n.watched && text.Find(key.String()) != nil {
 		w.fail("text", "has a name with characters that cannot be seen", nil)
+		w.lengthy(n, key)
 		return
 	}
 	for i := range n.checks {
 		if c := &n.checks[i]; !c.ok(key) {
 			w.fail(c.rule, "has a name that "+c.phrase, c.allowed)
+			w.lengthy(n, key)
 			return
 		}
 	}
@@ -234,6 +231,9 @@ func (w *walker) allowed(a *allowed, s string) {
 			w.source = &SourceError{a.name, err}
 		}
 		i, w.lists = len(w.lists), append(w.lists, looked{a, now})
+	}
+	if len(s) > mostValueBytes {
+		w.long++
 	}
 	now := w.lists[i].now
 	if now == nil {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/safemcp/safemcp/validate/text"
 )
@@ -61,13 +62,41 @@ func (p *planner) wholeRules(s *shape) error {
 	return nil
 }
 
-// lengthy notes that a text, a list or a map has broken a rule about its length.
-func (w *walker) lengthy(rule string, v reflect.Value) {
-	switch k := v.Kind(); {
-	case k != reflect.String && k != reflect.Slice && k != reflect.Map:
-	case rule == "max" || rule == "lte" || rule == "lt" || rule == "len" || (rule == "eq" && k != reflect.String):
-		w.long++
+// lengthy notes that a text, a list or a map is longer than a rule of its node allows,
+// which need not be the rule that is said to be broken.
+func (w *walker) lengthy(n *node, v reflect.Value) {
+	if k := v.Kind(); k != reflect.String && k != reflect.Slice && k != reflect.Map {
+		return
 	}
+	for i := range n.checks {
+		if c := &n.checks[i]; c.bounds && (c.aboutLength(v) || v.Len() > c.longest()) && !c.ok(v) {
+			w.long++
+			return
+		}
+	}
+}
+
+// aboutLength says that what breaks a rule which bounds a value may do so by its length alone.
+func (c *check) aboutLength(v reflect.Value) bool {
+	switch c.rule {
+	case "max", "lte", "lt", "len":
+		return true
+	case "eq":
+		return v.Kind() != reflect.String
+	}
+	return strings.Contains(c.rule, "|")
+}
+
+// longest is how many bytes a text may have that keeps a rule which bounds it by what it is.
+func (c *check) longest() int {
+	if c.near == nil {
+		return mostValueBytes
+	}
+	most := 0
+	for _, s := range c.near {
+		most = max(most, len(s))
+	}
+	return most
 }
 
 type brokenKey struct{}
@@ -111,6 +140,9 @@ func (w *walker) ownRules(n *node, v reflect.Value) {
 			return
 		case !right:
 			w.fail(r.name, r.Message, nil)
+			if k := r.keywords; k != nil && k.Schema().MaxLength != nil && utf8.RuneCountInString(v.String()) > *k.Schema().MaxLength {
+				w.long++
+			}
 			return
 		}
 	}
