@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 )
 
@@ -33,11 +34,7 @@ func beyondDivision(v any) bool {
 	case float64:
 		return v > most || v < -most
 	case []any:
-		for _, e := range v {
-			if beyondDivision(e) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, beyondDivision)
 	case map[string]any:
 		for _, e := range v {
 			if beyondDivision(e) {

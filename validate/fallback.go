@@ -159,7 +159,7 @@ func (n *node) fallsBackIn() bool {
 
 // enumerated returns the check of a named type of strings or whole numbers that says its
 // values: by a method Values, without arguments, which returns a list of them.
-func enumerated(typ reflect.Type, own bool) (c *compiled, err error) {
+func enumerated(typ reflect.Type, own bool) (*compiled, error) {
 	integer := keyIsInteger(typ.Kind())
 	method, found := reflect.PointerTo(typ).MethodByName("Values")
 	if !found {
@@ -179,12 +179,27 @@ func enumerated(typ reflect.Type, own bool) (c *compiled, err error) {
 	if !lists || (t.Out(0).Elem() != typ && t.Out(0).Elem().Kind() != reflect.String) || (integer && t.Out(0).Elem() != typ) {
 		return nil, fmt.Errorf("the method Values of %s does not list its values: it takes nothing and returns a list of %[1]s, or of strings where it is one", typ)
 	}
+	values, err := valuesIn(typ, integer)
+	if err != nil {
+		return nil, err
+	}
+	if !integer {
+		return oneOf("enum", values), nil
+	}
+	c, err := compileListed(term{name: "oneof", param: strings.Join(values, " ")}, &node{typ: typ, form: formInteger})
+	if err == nil {
+		c.rule = "enum"
+	}
+	return c, err
+}
+
+// valuesIn asks a type for its values.
+func valuesIn(typ reflect.Type, integer bool) (values []string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the method Values of %s panics: %v", typ, r)
 		}
 	}()
-	var values []string
 	for _, v := range reflect.New(typ).MethodByName("Values").Call(nil)[0].Seq2() {
 		if integer {
 			values = append(values, fmt.Sprint(plain(v)))
@@ -200,12 +215,5 @@ func enumerated(typ reflect.Type, own bool) (c *compiled, err error) {
 			return nil, fmt.Errorf("the method Values of %s: value %d %s", typ, i+1, why)
 		}
 	}
-	if !integer {
-		return oneOf("enum", values), nil
-	}
-	c, err = compileListed(term{name: "oneof", param: strings.Join(values, " ")}, &node{typ: typ, form: formInteger})
-	if err == nil {
-		c.rule = "enum"
-	}
-	return c, err
+	return values, nil
 }

@@ -46,22 +46,8 @@ func (l *loops) collect(v any, root bool) error {
 			}
 		}
 	case map[string]any:
-		if n, is := v[multipleOf].(json.Number); is {
-			if err := divisor(n); err != nil {
-				return err
-			}
-		}
-		if name, is := v["$anchor"].(string); is {
-			l.anchors[name] = v
-		}
-		if _, is := v["$id"].(string); is && !root {
-			l.nested = true
-		}
-		if _, is := v["$ref"].(string); is {
-			l.refs = true
-		}
-		if _, is := v["$dynamicRef"].(string); is {
-			return errors.New("it has a $dynamicRef: use $ref")
+		if err := l.note(v, root); err != nil {
+			return err
 		}
 		for _, e := range v {
 			if err := l.collect(e, false); err != nil {
@@ -71,6 +57,28 @@ func (l *loops) collect(v any, root bool) error {
 	}
 	if root && l.refs && l.nested {
 		return errors.New("it has a subschema with an $id, so that what a $ref means depends on where it stands: leave the $id out")
+	}
+	return nil
+}
+
+// note keeps what a schema says of itself and of others.
+func (l *loops) note(schema map[string]any, root bool) error {
+	if n, is := schema[multipleOf].(json.Number); is {
+		if err := divisor(n); err != nil {
+			return err
+		}
+	}
+	if name, is := schema["$anchor"].(string); is {
+		l.anchors[name] = schema
+	}
+	if _, is := schema["$id"].(string); is && !root {
+		l.nested = true
+	}
+	if _, is := schema["$ref"].(string); is {
+		l.refs = true
+	}
+	if _, is := schema["$dynamicRef"].(string); is {
+		return errors.New("it has a $dynamicRef: use $ref")
 	}
 	return nil
 }

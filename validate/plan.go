@@ -143,11 +143,8 @@ func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
 
 // shapeOf says what a type looks like, and plans what it is made of.
 func (p *planner) shapeOf(n *node, l *level) (err error) {
-	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
-		return errors.New("dive is for lists and maps")
-	}
-	if l.dive != nil && l.dive.keys != nil && n.typ.Kind() != reflect.Map {
-		return errors.New("keys is for maps")
+	if err := l.divesInto(n.typ.Kind()); err != nil {
+		return err
 	}
 	pointer := n.nullable
 	if p.special(n) {
@@ -171,8 +168,7 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		n.form, n.bounded = formInteger, true
 		n.keywords = append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Float32, reflect.Float64:
-		n.form, n.bounded = formNumber, true
-		n.keywords = append(n.keywords, rangeOf(n.typ)...)
+		n.form, n.bounded, n.keywords = formNumber, true, append(n.keywords, rangeOf(n.typ)...)
 	case reflect.Interface:
 		if n.typ.NumMethod() > 0 {
 			return fmt.Errorf("the interface %s cannot be made from JSON: use a struct, or any", n.typ)
@@ -205,6 +201,17 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		return fmt.Errorf("a %s has no form in JSON: use another type, or leave the field out with json:\"-\"", n.typ)
 	}
 	return err
+}
+
+// divesInto says whether rules behind dive can be meant for what is in a value.
+func (l *level) divesInto(kind reflect.Kind) error {
+	if l.dive != nil && kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map {
+		return errors.New("dive is for lists and maps")
+	}
+	if l.dive != nil && l.dive.keys != nil && kind != reflect.Map {
+		return errors.New("keys is for maps")
+	}
+	return nil
 }
 
 // mapOf plans a map.

@@ -166,7 +166,7 @@ func moved(from, to string) error {
 	for _, e := range entries {
 		err = errors.Join(err, os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
 	}
-	return err //nolint:wrapcheck // its caller says what it is about
+	return err
 }
 
 func (h *hunt) run(ctx context.Context, binary, dir string, args ...string) ([]byte, error) {
