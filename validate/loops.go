@@ -46,10 +46,8 @@ func (l *loops) collect(v any, root bool) error {
 			}
 		}
 	case map[string]any:
-		if n, is := v[multipleOf].(json.Number); is {
-			if err := divisor(n); err != nil {
-				return err
-			}
+		if err := divisor(v[multipleOf]); err != nil {
+			return err
 		}
 		if name, is := v["$anchor"].(string); is {
 			l.anchors[name] = v

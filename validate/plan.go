@@ -143,11 +143,8 @@ func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
 
 // shapeOf says what a type looks like, and plans what it is made of.
 func (p *planner) shapeOf(n *node, l *level) (err error) {
-	if n.elem == nil && l.dive != nil && !slices.Contains([]reflect.Kind{reflect.Slice, reflect.Array, reflect.Map}, n.typ.Kind()) {
-		return errors.New("dive is for lists and maps")
-	}
-	if l.dive != nil && l.dive.keys != nil && n.typ.Kind() != reflect.Map {
-		return errors.New("keys is for maps")
+	if err := l.dives(n.typ.Kind()); err != nil {
+		return err
 	}
 	pointer := n.nullable
 	if p.special(n) {
