@@ -13,7 +13,11 @@ import (
 // hold, and is given no number that it would round.
 
 // divisor refuses a multipleOf that would not be held.
-func divisor(n json.Number) error {
+func divisor(v any) error {
+	n, is := v.(json.Number)
+	if !is {
+		return nil
+	}
 	f, err := strconv.ParseFloat(n.String(), 64)
 	if d, ok := decimalOf(n.String()); err == nil && ok && f > 0 && d.exponent > -400 {
 		if exact, ok := new(big.Rat).SetString(n.String()); ok && exact.Cmp(new(big.Rat).SetFloat64(f)) == 0 {

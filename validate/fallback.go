@@ -157,6 +157,15 @@ func (n *node) fallsBackIn() bool {
 	})
 }
 
+// notListed refuses a method Values that lists what it is not for.
+func notListed(typ reflect.Type, own bool, method reflect.Type) error {
+	listable := typ.Kind() == reflect.Float32 || typ.Kind() == reflect.Float64 || typ.Kind() == reflect.Bool
+	if listable && !own && method.NumOut() == 1 && method.Out(0) == reflect.SliceOf(typ) {
+		return fmt.Errorf("the method Values of %s would not be enforced: it is for texts and whole numbers", typ)
+	}
+	return nil
+}
+
 // enumerated returns the check of a named type of strings or whole numbers that says its
 // values: by a method Values, without arguments, which returns a list of them.
 func enumerated(typ reflect.Type, own bool) (*compiled, error) {
@@ -166,11 +175,8 @@ func enumerated(typ reflect.Type, own bool) (*compiled, error) {
 		return nil, nil
 	}
 	t := method.Type
-	if fraction := typ.Kind() == reflect.Float32 || typ.Kind() == reflect.Float64 || typ.Kind() == reflect.Bool; fraction && !own && t.NumOut() == 1 && t.Out(0) == reflect.SliceOf(typ) {
-		return nil, fmt.Errorf("the method Values of %s would not be enforced: it is for texts and whole numbers", typ)
-	}
 	if typ.Kind() != reflect.String && !integer {
-		return nil, nil
+		return nil, notListed(typ, own, t)
 	}
 	if own && integer && t.NumOut() == 1 && t.Out(0) != reflect.SliceOf(typ) {
 		return nil, nil // the names that it reads, perhaps: it refuses others itself

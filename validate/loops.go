@@ -63,10 +63,8 @@ func (l *loops) collect(v any, root bool) error {
 
 // note keeps what a schema says of itself and of others.
 func (l *loops) note(schema map[string]any, root bool) error {
-	if n, is := schema[multipleOf].(json.Number); is {
-		if err := divisor(n); err != nil {
-			return err
-		}
+	if err := divisor(schema[multipleOf]); err != nil {
+		return err
 	}
 	if name, is := schema["$anchor"].(string); is {
 		l.anchors[name] = schema

@@ -143,7 +143,7 @@ func (p *planner) plan(typ reflect.Type, l *level) (*node, error) {
 
 // shapeOf says what a type looks like, and plans what it is made of.
 func (p *planner) shapeOf(n *node, l *level) (err error) {
-	if err := l.divesInto(n.typ.Kind()); err != nil {
+	if err := l.dives(n.typ.Kind()); err != nil {
 		return err
 	}
 	pointer := n.nullable
@@ -201,17 +201,6 @@ func (p *planner) shapeOf(n *node, l *level) (err error) {
 		return fmt.Errorf("a %s has no form in JSON: use another type, or leave the field out with json:\"-\"", n.typ)
 	}
 	return err
-}
-
-// divesInto says whether rules behind dive can be meant for what is in a value.
-func (l *level) divesInto(kind reflect.Kind) error {
-	if l.dive != nil && kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map {
-		return errors.New("dive is for lists and maps")
-	}
-	if l.dive != nil && l.dive.keys != nil && kind != reflect.Map {
-		return errors.New("keys is for maps")
-	}
-	return nil
 }
 
 // mapOf plans a map.

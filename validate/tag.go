@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -78,6 +79,18 @@ func parseTag(tag string) (*level, error) {
 		return nil, errors.New("keys is not closed by endkeys")
 	}
 	return root, nil
+}
+
+// dives refuses rules for elements and keys where there are none.
+func (l *level) dives(kind reflect.Kind) error {
+	switch {
+	case l.dive == nil:
+	case kind != reflect.Slice && kind != reflect.Array && kind != reflect.Map:
+		return errors.New("dive is for lists and maps")
+	case l.dive.keys != nil && kind != reflect.Map:
+		return errors.New("keys is for maps")
+	}
+	return nil
 }
 
 // notOfKeys cannot be said of the keys of a map.
