@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // A listing is the schema that was made of what was allowed at one moment.
@@ -34,11 +35,15 @@ func (a *Arguments[T]) Current(ctx context.Context) json.RawMessage {
 
 func (p *program) current(ctx context.Context) json.RawMessage {
 	now := make([]*snapshot, len(p.live))
-	for i, a := range p.live {
-		if s, err := a.list.get(ctx); err == nil {
-			now[i] = s
-		}
+	var all sync.WaitGroup
+	for i, a := range p.live { // all at once, so that several that hang take no longer than one
+		all.Go(func() {
+			if s, err := a.list.get(ctx); err == nil {
+				now[i] = s
+			}
+		})
 	}
+	all.Wait()
 	if last := p.latest.Load(); last != nil && slices.Equal(last.of, now) {
 		return last.schema
 	}

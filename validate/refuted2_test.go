@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/safemcp/safemcp/validate"
 )
@@ -67,4 +69,31 @@ func TestWhatAnOwnSchemaSaysIsTold(t *testing.T) {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
+}
+
+// Several sources that hang take no longer than one.
+func TestSourcesThatHangAreNotWaitedForInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hangs := validate.AllowFunc(func(ctx context.Context) ([]string, error) { <-ctx.Done(); return nil, ctx.Err() })
+		a, err := validate.For[struct {
+			A string `json:"a" validate:"allow=a"`
+			B string `json:"b" validate:"allow=b"`
+			C string `json:"c" validate:"allow=c"`
+		}](&validate.Options{Allow: map[string]validate.Allowlist{"a": hangs, "b": hangs, "c": hangs}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		a.Current(t.Context())
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("listed after %s", took)
+		}
+		time.Sleep(time.Minute)
+		began = time.Now()
+		_, err = a.Decode(t.Context(), json.RawMessage(`{"a":"x","b":"x","c":"x"}`))
+		if _, source := errors.AsType[*validate.SourceError](err); !source || time.Since(began) != 5*time.Second {
+			t.Errorf("decoded after %s: %v", time.Since(began), err)
+		}
+	})
 }

@@ -224,6 +224,9 @@ func (w *walker) key(n *node, key reflect.Value) {
 
 // allowed asks an allowlist, once a call.
 func (w *walker) allowed(a *allowed, s string) {
+	if w.source != nil { // the call is refused already, and another source may be as slow
+		return
+	}
 	i := slices.IndexFunc(w.lists, func(l looked) bool { return l.list == a })
 	if i < 0 {
 		now, err := a.list.get(w.ctx)
