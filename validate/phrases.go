@@ -18,3 +18,23 @@ func phrase(t term, n *node) string {
 var numberPhrases = map[string]string{
 	"port": "must be a port number", "iso4217_numeric": "must be the number of a currency (ISO 4217)",
 }
+
+// article is what a value has to be, in words.
+func article(n *node) string {
+	switch n.form {
+	case formString:
+		return "a string"
+	case formInteger:
+		if n.typ == durationType {
+			return "a whole number of nanoseconds"
+		}
+		return "a whole number"
+	case formNumber:
+		return "a number"
+	case formBoolean:
+		return "true or false"
+	case formArray:
+		return "a list"
+	}
+	return "an object"
+}

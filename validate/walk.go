@@ -119,6 +119,9 @@ func (w *walker) failNear(rule, phrase string, allowed, nearest []string) {
 		return
 	}
 	path := w.where()
+	if w.errs == nil {
+		w.errs = make([]FieldError, 0, 8) // as many as most wrong arguments have, at once
+	}
 	w.errs = append(w.errs, FieldError{
 		Path: path, Rule: rule, Message: sentence(path, phrase), Nearest: nearest,
 		Allowed: slices.Clone(allowed), // what a caller does with it changes nothing for others
@@ -377,24 +380,4 @@ func (f *field) peek(v reflect.Value) reflect.Value {
 		return reflect.Value{}
 	}
 	return found
-}
-
-// article is what a value has to be, in words.
-func article(n *node) string {
-	switch n.form {
-	case formString:
-		return "a string"
-	case formInteger:
-		if n.typ == durationType {
-			return "a whole number of nanoseconds"
-		}
-		return "a whole number"
-	case formNumber:
-		return "a number"
-	case formBoolean:
-		return "true or false"
-	case formArray:
-		return "a list"
-	}
-	return "an object"
 }
