@@ -47,8 +47,9 @@
 //     and in the schema are those of JSON.
 //   - unique compares values, never pointers.
 //   - ipv4 and cidrv4 take no address that is written as one of IPv6 (::ffff:192.0.2.1).
-//   - Rules on a time.Duration are in the schema as nanoseconds. Those on a float32 hold
-//     for what is left when it has been rounded to one.
+//   - Rules on a time.Duration are in the schema as nanoseconds. Those on a float32 or
+//     float64 hold for what is left when it has been rounded to one. In a map with whole
+//     numbers for names 0 and -0 are one name.
 //   - A type that reads itself, with UnmarshalText or UnmarshalJSON, says in its own
 //     words what it takes, see [Described]; package arg has such types.
 //   - A rule on a type that reads itself is held against the value that was read,
