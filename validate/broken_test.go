@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/safemcp/safemcp/validate"
@@ -22,7 +23,7 @@ type order struct {
 }
 
 var (
-	days     = map[string]*int{"mon": new(int), "tue": new(int)}
+	days     = map[string]*atomic.Int64{"mon": new(atomic.Int64), "tue": new(atomic.Int64)} // tests run side by side
 	errStore = errors.New("orders at 10.0.0.7: no such day")
 )
 
@@ -45,7 +46,7 @@ func (o *order) Validate(ctx context.Context) error {
 			}
 		}
 	}
-	*days[o.Day]++ // by a rule it is one of those
+	days[o.Day].Add(1) // by a rule it is one of those
 	if o.Lines[o.Pick] == "bad" {
 		return validate.Reject("lines", "must not have a bad one picked")
 	}
