@@ -10,7 +10,7 @@ import (
 )
 
 // An Identifier is the name of a table, a column or another object of SQL, which no
-// placeholder can stand for. It is quoted for its dialect, so that it is one name,
+// parameter of a query can stand for. It is quoted for its dialect, so that it is one name,
 // whatever it holds:
 //
 //	type SortArgs struct {
